@@ -1,0 +1,17 @@
+"""Errors of the store room; the message is one sentence a person can act on."""
+
+
+class StoreError(Exception):
+    """Base of everything that goes wrong in this room."""
+
+
+class DatabaseError(StoreError, RuntimeError):
+    """The database cannot be opened, migrated or scrubbed."""
+
+
+class NotFoundError(StoreError, LookupError):
+    """No such row, or it belongs to someone else: callers cannot tell the two apart."""
+
+
+class ConflictError(StoreError, ValueError):
+    """The row exists but its state does not allow the change."""

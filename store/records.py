@@ -1,0 +1,179 @@
+"""What the store hands to other rooms: frozen values, detached from any session."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+ReplyStatus = Literal["queued", "streaming", "done", "stopped", "failed"]
+ReplyOrigin = Literal["live", "regenerated"]
+Thumb = Literal["up", "down"]
+SafetySource = Literal["user", "reply"]
+
+MOVING: tuple[ReplyStatus, ...] = ("queued", "streaming")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """`consent` None means not asked yet."""
+
+    id: str
+    consent: bool | None
+    consent_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One variant of an answer; `error` is a short code when status is failed."""
+
+    id: str
+    turn_id: str
+    variant: int
+    text: str
+    status: ReplyStatus
+    origin: ReplyOrigin
+    error: str | None
+    adapter: str | None
+    facts: tuple[str, ...]
+    seed: int
+    sampling: dict[str, float]
+    timings: dict[str, float]
+    safety: bool
+    thumb: Thumb | None
+    reason: str | None
+    created_at: datetime
+
+    @property
+    def moving(self) -> bool:
+        """Whether generation has not ended yet."""
+        return self.status in MOVING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """`replies` in order of variant; `shown` indexes it."""
+
+    id: str
+    conversation_id: str
+    position: int
+    text: str
+    learn: bool
+    flagged: bool
+    shown: int
+    created_at: datetime
+    superseded_at: datetime | None
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A conversation without its turns."""
+
+    id: str
+    visitor_id: str
+    persona: str
+    title: str
+    adapter: str | None
+    pinned_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSummary:
+    """A line of the history list; `snippet` surrounds the search hit."""
+
+    id: str
+    title: str
+    adapter: str | None
+    updated_at: datetime
+    snippet: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReply:
+    """What is known of a reply before it is generated."""
+
+    origin: ReplyOrigin
+    adapter: str | None
+    seed: int
+    sampling: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyEnd:
+    """How a reply ended. `caught` is the text the safety filter replaced, with its source."""
+
+    status: ReplyStatus
+    text: str
+    error: str | None = None
+    timings: dict[str, float] | None = None
+    caught: "SafetyCatch | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyCatch:
+    """What the safety filter caught and why."""
+
+    source: SafetySource
+    category: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A LoRA adapter on disk."""
+
+    id: str
+    parent_id: str | None
+    kind: str
+    base: str
+    sha256: str
+    folder: str
+    manifest: dict[str, object]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """An adapter entered production."""
+
+    adapter: str
+    at: datetime
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A fact added by an operator."""
+
+    id: str
+    persona: str
+    text: str
+    added_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """How much of a visitor was removed."""
+
+    conversations: int
+    turns: int
+    replies: int
+    export_files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnableTurn:
+    """A turn the night may read, with its shown reply."""
+
+    visitor_id: str
+    conversation_id: str
+    turn_id: str
+    user_text: str
+    reply_id: str
+    reply_text: str
+    adapter: str | None
