@@ -1,0 +1,61 @@
+// Words of the page, one JSON file per language.
+
+const LANGUAGES = ["ja", "en"];
+const KEY = "yogeiko.lang";
+let words = {};
+let current = "ja";
+
+/** Loads the language chosen before, else Japanese. */
+export async function loadTexts() {
+  let wanted = "ja";
+  try {
+    wanted = localStorage.getItem(KEY) ?? "ja";
+  } catch {
+    // Storage may be refused; the choice then lasts as long as the page.
+  }
+  await useLanguage(LANGUAGES.includes(wanted) ? wanted : "ja");
+}
+
+/** Switches to "ja" or "en" and remembers it. */
+export async function useLanguage(language) {
+  const reply = await fetch(new URL(`texts.${language}.json`, import.meta.url));
+  if (!reply.ok) throw new Error(`texts.${language}.json answered ${reply.status}`);
+  words = await reply.json();
+  current = language;
+  document.documentElement.lang = language;
+  try {
+    localStorage.setItem(KEY, language);
+  } catch {
+    // As above.
+  }
+}
+
+/** "ja" or "en". */
+export function language() {
+  return current;
+}
+
+/** Returns the text for `key`; `{name}` places are filled from `values`, in one pass. */
+export function t(key, values = {}) {
+  const text = words[key] ?? key;
+  if (typeof text !== "string") return text;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+}
+
+/** Returns the list of texts for `key`. */
+export function list(key) {
+  return Array.isArray(words[key]) ? words[key] : [];
+}
+
+/** Returns a short time: today the clock, this year the day, else the full date. */
+export function shortTime(iso, now = new Date()) {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return "";
+  const sameDay = at.toDateString() === now.toDateString();
+  const options = sameDay
+    ? { hour: "2-digit", minute: "2-digit" }
+    : at.getFullYear() === now.getFullYear()
+      ? { month: "short", day: "numeric" }
+      : { year: "numeric", month: "short", day: "numeric" };
+  return new Intl.DateTimeFormat(current, options).format(at);
+}
