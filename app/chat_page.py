@@ -12,14 +12,18 @@ from fastapi import FastAPI
 # A classic script first: Gradio re-creates the head's scripts without their `type`, so a module
 # named here would not run. boot.js imports the module. Loaded twice, it does nothing more.
 CHAT_HEAD = """\
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, \
+interactive-widget=resizes-content">
 <meta name="color-scheme" content="light dark">
-<meta name="theme-color" content="#f4eee2" media="(prefers-color-scheme: light)">
-<meta name="theme-color" content="#0c1226" media="(prefers-color-scheme: dark)">
+<meta name="theme-color" content="#f6efe1" media="(prefers-color-scheme: light)">
+<meta name="theme-color" content="#0e1530" media="(prefers-color-scheme: dark)">
 <meta name="robots" content="noindex">
 <link rel="icon" type="image/svg+xml" href="/static/chat/favicon.svg">
 <link rel="stylesheet" href="/static/chat/chat.css">
+<link rel="stylesheet" href="/static/chat/lines.css">
+<link rel="stylesheet" href="/static/chat/stage.css">
 <link rel="stylesheet" href="/static/chat/panels.css">
+<link rel="stylesheet" href="/static/chat/narrow.css">
 <script src="/static/chat/boot.js"></script>
 """
 
@@ -41,7 +45,7 @@ def chat_mount_options() -> _MountOptions:
     return {
         "head": CHAT_HEAD,
         "theme": gr.themes.Base(font=_FONT, font_mono=["ui-monospace", "monospace"]).set(
-            body_background_fill="#f4eee2", body_background_fill_dark="#0c1226"
+            body_background_fill="#f6efe1", body_background_fill_dark="#0e1530"
         ),
         "footer_links": [],
         "run_history": False,

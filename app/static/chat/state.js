@@ -14,7 +14,8 @@ export const state = {
 
 const listeners = new Map();
 
-/** Calls `listener` whenever `topic` is emitted. Topics: me, list, conversation, turn, status. */
+/** Calls `listener` whenever `topic` is emitted. Topics: me, list, conversation, turn,
+ * status, and away for a click outside of what is open. */
 export function on(topic, listener) {
   if (!listeners.has(topic)) listeners.set(topic, new Set());
   listeners.get(topic).add(listener);
