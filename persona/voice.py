@@ -21,6 +21,12 @@ from persona.card import Card
 
 FaultKind = Literal["no_ending", "plain_ending", "first_person", "opener", "word"]
 
+# How she says that she does not know; the polite and the ojou-sama forms share these stems.
+_UNKNOWN = re.compile(
+    "わかりませ|分かりませ|わかりかね|存じませ|存じ上げませ|存じており?ませ|覚えておりませ|覚えがありませ|覚えがございませ"
+    "|覚えていませ|お答えできませ|お答えできかね|答えられませ|知りませ|ご存じありませ|お話しできることが"
+    "|思い出せませ|聞いておりませ|伺っておりませ|うかがっておりませ|見当もつきませ|見当がつきませ|不明ですわ|不明ですの"
+)
 _QUOTED = re.compile(r"「[^」]*」|『[^』]*』|“[^”]*”")
 _SENTENCE_END = re.compile(r"[。！？!?…\n]+")
 _CLOSERS = "」』）)〜～ー―♪、 　"
@@ -80,6 +86,11 @@ def register_faults(text: str, card: Card) -> tuple[RegisterFault, ...]:
         RegisterFault(kind="word", text=word) for word in card.forbidden_words if word in text
     )
     return tuple(faults)
+
+
+def says_unknown(text: str) -> bool:
+    """True when the text says, in any of her ways, that she does not know."""
+    return _UNKNOWN.search(text) is not None
 
 
 def voice_ok(text: str, card: Card) -> bool:
