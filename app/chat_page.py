@@ -9,23 +9,23 @@ from typing import TypedDict
 import gradio as gr
 from fastapi import FastAPI
 
-# A classic script first: Gradio re-creates the head's scripts without their `type`, so a module
-# named here would not run. boot.js imports the module. Loaded twice, it does nothing more.
-CHAT_HEAD = """\
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, \
-interactive-widget=resizes-content">
-<meta name="color-scheme" content="light dark">
-<meta name="theme-color" content="#f6efe1" media="(prefers-color-scheme: light)">
-<meta name="theme-color" content="#0e1530" media="(prefers-color-scheme: dark)">
-<meta name="robots" content="noindex">
-<link rel="icon" type="image/svg+xml" href="/static/chat/favicon.svg">
-<link rel="stylesheet" href="/static/chat/chat.css">
-<link rel="stylesheet" href="/static/chat/lines.css">
-<link rel="stylesheet" href="/static/chat/stage.css">
-<link rel="stylesheet" href="/static/chat/panels.css">
-<link rel="stylesheet" href="/static/chat/narrow.css">
-<script src="/static/chat/boot.js"></script>
-"""
+_STYLES = ("chat", "composer", "lines", "stage", "panels", "dialogs", "narrow")
+
+# A classic script: Gradio re-creates the head's scripts without their `type`, so a module named
+# here would not run. boot.js imports the module. Loaded twice, it does nothing more.
+CHAT_HEAD = "\n".join(
+    [
+        '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, '
+        'interactive-widget=resizes-content">',
+        '<meta name="color-scheme" content="light dark">',
+        '<meta name="theme-color" content="#f6efe1" media="(prefers-color-scheme: light)">',
+        '<meta name="theme-color" content="#0e1530" media="(prefers-color-scheme: dark)">',
+        '<meta name="robots" content="noindex">',
+        '<link rel="icon" type="image/svg+xml" href="/static/chat/favicon.svg">',
+        *(f'<link rel="stylesheet" href="/static/chat/{name}.css">' for name in _STYLES),
+        '<script src="/static/chat/boot.js"></script>',
+    ]
+)
 
 # System fonts only: Gradio's own themes may name web fonts.
 _FONT = ["system-ui", "sans-serif"]

@@ -8,6 +8,7 @@ import {
   findReply,
   findTurn,
   isActive,
+  isBusy,
   rememberOpen,
   shownReply,
   state,
@@ -140,7 +141,7 @@ function follow(turnId, replyId) {
       change({ status: "streaming", text }, started ? "state" : "text");
     },
     done: ({ reply }) => end(reply),
-    failed: ({ message }) => end({ status: "failed", message }),
+    failed: ({ message, reply }) => end({ ...reply, status: "failed", message }),
     lost: () => {
       setOnline(false);
       void refresh().then(() => forgetIfEnded(replyId));
@@ -160,10 +161,8 @@ function forgetIfEnded(replyId) {
 
 /** Says `text`; opens a conversation first when none is. Returns whether the server has it. */
 export async function say(text) {
-  if (state.sending || activeReply()) return false;
-  state.sending = true;
-  emit("status");
-  try {
+  if (isBusy()) return false;
+  return sending(async () => {
     if (!state.current && !(await begin())) return false;
     const conversation = state.current;
     const turn = await sendTurn(conversation, text);
@@ -175,6 +174,15 @@ export async function say(text) {
     }
     void loadList();
     return true;
+  });
+}
+
+/** Runs a request for a reply; meanwhile no other can be made. */
+async function sending(request) {
+  state.sending = true;
+  emit("status");
+  try {
+    return await request();
   } finally {
     state.sending = false;
     emit("status");
@@ -217,8 +225,8 @@ export async function stopReply() {
 }
 
 export async function regenerate(turnId) {
-  if (activeReply()) return;
-  const answer = await attempt(() => api.regenerate(turnId));
+  if (isBusy()) return;
+  const answer = await sending(() => attempt(() => api.regenerate(turnId)));
   if (answer) replaceTurn(answer.turn);
 }
 
@@ -232,8 +240,8 @@ function replaceTurn(turn) {
 
 /** Answers an edited message; the old one and everything after it leave the page. */
 export async function editTurn(turnId, text) {
-  if (activeReply()) return false;
-  const answer = await attempt(() => api.edit(turnId, text));
+  if (isBusy()) return false;
+  const answer = await sending(() => attempt(() => api.edit(turnId, text)));
   if (!answer || !state.current) return false;
   const at = state.current.turns.findIndex((turn) => turn.id === turnId);
   if (at < 0) return false;

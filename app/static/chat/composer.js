@@ -2,7 +2,7 @@
 
 import { say, stopReply } from "./actions.js";
 import { button, fill, h, icon } from "./dom.js";
-import { activeReply, on, state } from "./state.js";
+import { activeReply, isBusy, on, state } from "./state.js";
 import { t } from "./texts.js";
 
 // Safari ends the composition before the keydown of the same Enter; both come within this time.
@@ -73,7 +73,7 @@ export function makeComposer() {
   const converting = watchConversion(field);
 
   const tooLong = () => countCharacters(field.value) > limit();
-  const ready = () => field.value.trim() !== "" && !tooLong() && !state.sending && !activeReply();
+  const ready = () => field.value.trim() !== "" && !tooLong() && !isBusy();
 
   async function send() {
     if (!ready()) return;

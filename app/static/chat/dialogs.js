@@ -12,7 +12,7 @@ function openDialog(name, title, ...content) {
   const dialog = h(
     "dialog",
     { class: `dialog dialog-${name}`, "aria-labelledby": `title-${name}` },
-    h("h2", { id: `title-${name}`, class: "dialog-title" }, title),
+    h("h2", { id: `title-${name}`, class: "dialog-title", tabindex: "-1" }, title),
     ...content,
   );
   dialog.addEventListener("close", () => {
@@ -24,6 +24,8 @@ function openDialog(name, title, ...content) {
   });
   document.querySelector("#yogeiko").append(dialog);
   dialog.showModal();
+  // The heading is focused, not the first button: no answer is offered before the others.
+  dialog.querySelector("[autofocus], .dialog-title").focus();
   return dialog;
 }
 
@@ -75,7 +77,11 @@ export function askConsent() {
 
 /** The settings; `rebuild` draws the page again in the other language. */
 export function openSettings(rebuild) {
-  const consent = h("div", { class: "setting-choices", role: "radiogroup" });
+  const consent = h("div", {
+    class: "setting-choices setting-choices-long",
+    role: "radiogroup",
+    "aria-label": t("setting_consent"),
+  });
   const drawConsent = () => {
     const now = state.me?.visitor.consent;
     fill(consent, consentOption(true, now, drawConsent), consentOption(false, now, drawConsent));

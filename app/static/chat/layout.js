@@ -69,7 +69,7 @@ function makeDrawer(rebuild) {
 }
 
 function header(drawer, rebuild, composer) {
-  const name = h("h1", { class: "room-name" });
+  const name = h("h1", { class: "room-name", lang: "ja" });
   const line = h("p", { class: "room-line" });
   const menu = button({
     label: t("open_list"),
@@ -110,6 +110,7 @@ function header(drawer, rebuild, composer) {
     symbol: "gear",
     press: () => openSettings(rebuild),
   });
+  settings.classList.add("only-wide");
   const draw = () => {
     name.textContent = state.me?.persona.name ?? t("default_name");
     line.textContent = presence();
@@ -179,7 +180,7 @@ function welcome(composer) {
       ...list("starters").map((text) =>
         h(
           "button",
-          { type: "button", class: "starter", on: { click: () => composer.put(text) } },
+          { type: "button", class: "starter", lang: "ja", on: { click: () => composer.put(text) } },
           text,
         ),
       ),

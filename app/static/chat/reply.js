@@ -4,7 +4,7 @@ import { regenerate, showVariant } from "./actions.js";
 import { avatar, button, fill, h, icon } from "./dom.js";
 import { reasonLine, reasons, thumbs } from "./feedback.js";
 import { toast } from "./notices.js";
-import { activeReply, isActive, shownReply, state } from "./state.js";
+import { isActive, isBusy, shownReply, state } from "./state.js";
 import { t } from "./texts.js";
 
 const SWIPE_PX = 56;
@@ -24,7 +24,7 @@ export function makeReply(turn) {
     avatar("small"),
     h("div", { class: "reply-column" }, h("p", { class: "speaker" }, t("short_name")), card, under),
   );
-  const words = h("p", { class: "reply-text" });
+  const words = h("p", { class: "reply-text", lang: "ja" });
 
   function update(next) {
     ui.turn = next;
@@ -63,7 +63,7 @@ export function makeReply(turn) {
         label: t("regenerate"),
         symbol: "again",
         key: `again-${next.id}`,
-        disabled: activeReply() !== undefined,
+        disabled: isBusy(),
         press: () => regenerate(next.id),
       }),
     );
@@ -175,7 +175,7 @@ function clues(reply) {
     "div",
     { class: "clues" },
     h("p", { class: "clues-title" }, t("clues_title")),
-    h("ul", {}, ...reply.facts.map((fact) => h("li", {}, fact))),
+    h("ul", { lang: "ja" }, ...reply.facts.map((fact) => h("li", {}, fact))),
     reply.adapter ? h("p", { class: "clues-voice" }, t("voice", { name: reply.adapter })) : null,
   );
 }

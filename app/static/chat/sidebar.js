@@ -59,9 +59,9 @@ export function makeSidebar({ opened, settings }) {
           },
         },
       },
-      h("span", { class: "talk-title" }, ...(state.query ? highlight(title, state.query) : [title])),
+      h("span", { class: "talk-title", lang: "ja" }, ...(state.query ? highlight(title, state.query) : [title])),
       h("span", { class: "talk-time" }, shortTime(talk.updated_at)),
-      snippet ? h("span", { class: "talk-snippet" }, ...highlight(snippet, state.query)) : null,
+      snippet ? h("span", { class: "talk-snippet", lang: "ja" }, ...highlight(snippet, state.query)) : null,
     );
     const more = button({
       label: t("more", { title }),
@@ -113,7 +113,9 @@ export function makeSidebar({ opened, settings }) {
         "aria-label": t("more", { title }),
         on: {
           keydown: (event) => {
-            if (event.key === "Escape") close();
+            if (event.key !== "Escape") return;
+            event.stopPropagation();
+            close();
           },
           click: (event) => event.stopPropagation(),
         },
@@ -169,7 +171,10 @@ export function makeSidebar({ opened, settings }) {
             draw();
           },
           keydown: (event) => {
-            if (event.key === "Escape") leave();
+            if (event.key === "Escape") {
+              event.stopPropagation();
+              leave();
+            }
             // A form would submit on the Enter that confirms a conversion.
             if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) {
               event.preventDefault();

@@ -48,6 +48,11 @@ export function activeReply() {
   return undefined;
 }
 
+/** Whether another reply must wait: one is being asked for or being written. */
+export function isBusy() {
+  return state.sending || activeReply() !== undefined;
+}
+
 /** Finds a reply of the open conversation: {turn, reply} or undefined. */
 export function findReply(replyId) {
   for (const turn of state.current?.turns ?? []) {

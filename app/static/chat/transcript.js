@@ -5,14 +5,14 @@ import { makeEditor } from "./composer.js";
 import { button, fill, h, icon } from "./dom.js";
 import { announce } from "./notices.js";
 import { makeReply } from "./reply.js";
-import { activeReply, isActive, on, shownReply, state } from "./state.js";
+import { isActive, isBusy, on, shownReply, state } from "./state.js";
 import { t } from "./texts.js";
 
 const NEAR_END_PX = 96;
 
 /** Returns {element, update(turn), text(turn)} for one turn: the visitor's words and the reply. */
 function makeTurn(turn) {
-  const own = h("div", { class: "own" });
+  const own = h("div", { class: "own", role: "group", "aria-label": t("own_label") });
   const reply = makeReply(turn);
   const element = h("section", { class: "turn", data: { turn: turn.id } }, own, reply.element);
   let now = turn;
@@ -35,7 +35,7 @@ function makeTurn(turn) {
       );
       return;
     }
-    fill(own, h("p", { class: "own-text", "aria-label": t("own_label") }, now.text), ownActs());
+    fill(own, h("p", { class: "own-text", lang: "ja", dir: "auto" }, now.text), ownActs());
   }
 
   function ownActs() {
@@ -43,7 +43,7 @@ function makeTurn(turn) {
       label: t("edit"),
       symbol: "edit",
       key: `edit-${now.id}`,
-      disabled: activeReply() !== undefined,
+      disabled: isBusy(),
       press: () => {
         editing = true;
         drawOwn();
@@ -168,7 +168,7 @@ export function makeTranscript(welcome) {
   let busyBefore = false;
   let modelBefore = state.model;
   function redrawOthers(except) {
-    const busy = activeReply() !== undefined;
+    const busy = isBusy();
     if (busy === busyBefore && modelBefore === state.model) return;
     busyBefore = busy;
     modelBefore = state.model;
