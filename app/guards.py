@@ -36,7 +36,8 @@ STATUS: dict[ErrorCode, int] = {
 
 # All that the chat page loads from Gradio. Uploads, file reads, the proxy and every way to call
 # a function stay shut, because the page has no function behind it.
-GRADIO_OPEN = ("/assets/", "/static/", "/svelte/", "/gradio_api/heartbeat/")
+GRADIO_ASSETS = "/assets/"
+GRADIO_OPEN = (GRADIO_ASSETS, "/static/", "/svelte/")
 GRADIO_OPEN_EXACT = frozenset(
     {
         "",
@@ -46,10 +47,6 @@ GRADIO_OPEN_EXACT = frozenset(
         "/favicon.ico",
         "/manifest.json",
         "/robots.txt",
-        "/gradio_api/theme.css",
-        "/gradio_api/startup-events",
-        "/gradio_api/app_id",
-        "/gradio_api/info",
     }
 )
 
@@ -99,7 +96,7 @@ class Guards:
             # No page of ours opens a WebSocket.
             await send({"type": "websocket.close", "code": 1008})
             return
-        answer = _with_headers(send, _policy(scope["path"]))
+        answer = _with_headers(send, scope["path"])
         refusal = self._refusal(scope)
         if refusal is not None:
             await _refuse(scope, answer, refusal)
@@ -198,11 +195,20 @@ def _name(host: str) -> str:
         return ""
 
 
+def _caching(path: str) -> str:
+    if path.startswith(f"{GRADIO_PREFIX}{GRADIO_ASSETS}"):
+        # Their names hold a hash of their content.
+        return "public, max-age=31536000, immutable"
+    return "no-store" if path.startswith(API_PREFIX) else "no-cache"
+
+
 def _policy(path: str) -> str:
     return API_POLICY if path.startswith(API_PREFIX) else PAGE_POLICY
 
 
-def _with_headers(send: Send, policy: str) -> Send:
+def _with_headers(send: Send, path: str) -> Send:
+    policy = _policy(path)
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
@@ -213,7 +219,7 @@ def _with_headers(send: Send, policy: str) -> Send:
             headers["cross-origin-resource-policy"] = "same-origin"
             headers["cross-origin-opener-policy"] = "same-origin"
             headers["permissions-policy"] = "camera=(), microphone=(), geolocation=()"
-            headers.setdefault("cache-control", "no-store" if policy == API_POLICY else "no-cache")
+            headers.setdefault("cache-control", _caching(path))
         await send(message)
 
     return send_with_headers

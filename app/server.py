@@ -149,6 +149,10 @@ def _add_pages(app: FastAPI, chat: ChatService) -> None:
     def home() -> RedirectResponse:
         return RedirectResponse("/chat/")
 
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> RedirectResponse:
+        return RedirectResponse("/static/chat/favicon.svg")
+
     @app.get("/healthz")
     def health() -> dict[str, str]:
         return {"status": "ok", "model": chat.model_state}

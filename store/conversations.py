@@ -125,9 +125,13 @@ def set_title(row: ConversationRow, title: str) -> None:
 def set_automatic_title(row: ConversationRow, first_text: str) -> None:
     """Name an untitled conversation after its first words."""
     if not row.title:
-        line = " ".join(first_text.split())
-        cut = len(line) > _AUTOMATIC_TITLE_CHARACTERS
-        set_title(row, line[:_AUTOMATIC_TITLE_CHARACTERS] + ("…" if cut else ""))
+        set_title(row, _automatic_title(first_text))
+
+
+def forget_automatic_title(row: ConversationRow, first_text: str) -> None:
+    """Leave a conversation untitled if nobody named it but its first words, now withdrawn."""
+    if row.title == _automatic_title(first_text):
+        set_title(row, "")
 
 
 def conversation_record(row: ConversationRow) -> Conversation:
@@ -142,6 +146,12 @@ def conversation_record(row: ConversationRow) -> Conversation:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _automatic_title(first_text: str) -> str:
+    line = " ".join(first_text.split())
+    cut = len(line) > _AUTOMATIC_TITLE_CHARACTERS
+    return line[:_AUTOMATIC_TITLE_CHARACTERS] + ("…" if cut else "")
 
 
 def _hits(session: Session, owner: Owner, pattern: str) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.errors import DatabaseError
+from store.tables import Base
 
 SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
@@ -76,7 +77,8 @@ class Database:
                 connection.execute(text("VACUUM"))
                 self._run_pragma_checkpoint(connection)
             else:
-                connection.execute(text("VACUUM FULL"))
+                tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+                connection.execute(text(f"VACUUM FULL {tables}"))
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from store.conversations import get_conversation_row, set_automatic_title
+from store.conversations import forget_automatic_title, get_conversation_row, set_automatic_title
 from store.errors import ConflictError, NotFoundError
 from store.japanese_search import fold
 from store.records import NewReply, Reply, ReplyOrigin, ReplyStatus, Thumb, Turn
@@ -83,6 +83,11 @@ def append_variant(session: Session, turn_id: str, reply: NewReply, *, now: date
 def supersede_from(session: Session, turn_id: str, *, now: datetime) -> list[str]:
     """Take a turn and all later ones out of view; return the ids of their replies."""
     turn = session.get_one(TurnRow, turn_id)
+    first = select(func.min(TurnRow.position)).where(
+        TurnRow.conversation_id == turn.conversation_id, TurnRow.superseded_at.is_(None)
+    )
+    if turn.position == session.scalar(first):
+        forget_automatic_title(turn.conversation, turn.text)
     later = (
         select(TurnRow)
         .where(

@@ -1,9 +1,7 @@
 """The real application with a fake model: python -m tests.fake_server --port N --home DIR."""
 
 import argparse
-import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from app.brain_slot import BrainSlot
@@ -30,7 +28,6 @@ def main() -> None:
     parser.add_argument("--load-seconds", type=float, default=1.0)
     parser.add_argument("--changes-per-minute", type=int, default=6000)
     asked = parser.parse_args()
-    os.environ.pop("DATABASE_URL", None) if asked.home else None
     settings = load_settings(
         asked.home,
         {
@@ -48,7 +45,7 @@ def main() -> None:
 
     def make_chat(chosen: Settings) -> ChatService:
         database = open_database(chosen.database_url)
-        speaker = replace(make_speaker(CARD_FACTS))
+        speaker = make_speaker(CARD_FACTS)
         return ChatService(
             database=database, speaker=speaker, brain=BrainSlot(load), settings=chosen
         )

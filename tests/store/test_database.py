@@ -1,0 +1,167 @@
+"""Opening, pragmas, migrations, transactions."""
+
+import multiprocessing
+import sqlite3
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from store.database import SQLITE_PRAGMAS, Database, open_database
+from store.errors import DatabaseError
+from store.tables import Base
+from store.visitors import ensure_visitor, list_visitors, new_id
+from tests.store.databases import fresh_url
+
+
+def test_migrated_schema_equals_the_tables(database: Database) -> None:
+    with database.session() as session:
+        context = MigrationContext.configure(session.connection())
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_opening_again_keeps_the_data(url: str, now: datetime) -> None:
+    first = open_database(url)
+    with first.session() as session:
+        ensure_visitor(session, "a" * 32, now=now)
+    first.close()
+    second = open_database(url)
+    with second.reading() as session:
+        assert [visitor.id for visitor in list_visitors(session)] == ["a" * 32]
+        assert list_visitors(session)[0].created_at == now
+    second.close()
+
+
+def _open_and_add(url: str, barrier: multiprocessing.Barrier) -> None:  # type: ignore[valid-type]
+    barrier.wait()
+    database = open_database(url)
+    with database.session() as session:
+        session.execute(
+            text("INSERT INTO erasures VALUES (:id, '2026-01-01 00:00:00')"), {"id": new_id()}
+        )
+    database.close()
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(4)
+    processes = [spawn.Process(target=_open_and_add, args=(url, barrier)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    database = open_database(url)
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM erasures")).scalar_one() == 4
+    database.close()
+
+
+def test_a_newer_database_is_refused_with_a_sentence(url: str) -> None:
+    database = open_database(url)
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(DatabaseError, match=r"version 9999.*install the newer yogeiko"):
+        open_database(url)
+
+
+def test_every_sqlite_connection_has_the_pragmas(tmp_path: Path) -> None:
+    with fresh_url("sqlite", tmp_path) as url:
+        database = open_database(url)
+    expected = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+        "secure_delete": 1,
+    }
+    assert expected.keys() == SQLITE_PRAGMAS.keys()
+    with database.reading() as one, database.reading() as two, database.session() as three:
+        for session in (one, two, three):
+            found = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in expected}
+            assert found == expected
+    database.close()
+
+
+def test_only_the_owner_may_read_the_sqlite_file(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'home' / 'yogeiko.db'}")
+    for file in (tmp_path / "home").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    database.close()
+
+
+def test_an_exception_rolls_the_whole_transaction_back(database: Database, now: datetime) -> None:
+    def fail_after_a_write() -> None:
+        with database.session() as session:
+            ensure_visitor(session, "b" * 32, now=now)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_after_a_write()
+    with database.reading() as session:
+        assert list_visitors(session) == []
+
+
+def test_foreign_keys_are_enforced(database: Database, now: datetime) -> None:
+    with pytest.raises(IntegrityError), database.session() as session:
+        session.execute(
+            text(
+                "INSERT INTO deployments (adapter_id, at, who, why) "
+                "VALUES ('none', '2026-01-01 00:00:00', 'x', 'y')"
+            )
+        )
+
+
+def test_a_naive_time_is_refused(database: Database) -> None:
+    with pytest.raises(Exception, match="expected an aware datetime"), database.session() as one:
+        ensure_visitor(one, "c" * 32, now=datetime(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://root@localhost/x", "expected sqlite or postgresql"),
+        ("no address", "not an address"),
+        ("sqlite://", "has no file"),
+        ("sqlite:////proc/nowhere/y.db", "cannot be opened"),
+        ("postgresql://u:hunter2@127.0.0.1:1/x", "cannot be opened"),
+    ],
+)
+def test_bad_addresses_are_one_sentence_without_password(url: str, words: str) -> None:
+    with pytest.raises(DatabaseError, match=words) as caught:
+        open_database(url)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_file_is_not_taken_for_a_database(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("This is not a database, it is a diary of some length." * 20)
+    with pytest.raises(DatabaseError, match="not a database"):
+        open_database(f"sqlite:///{path}")
+    assert path.read_text().startswith("This is not")
+
+
+def test_a_reader_does_not_wait_for_a_writer(database: Database, now: datetime) -> None:
+    with database.session() as writing:
+        ensure_visitor(writing, "d" * 32, now=now)
+        with database.reading() as reading:
+            assert list_visitors(reading) == []
+
+
+def test_integrity_is_ok_after_scrub(tmp_path: Path, now: datetime) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'y.db'}")
+    with database.session() as session:
+        ensure_visitor(session, "e" * 32, now=now)
+    database.scrub()
+    assert (tmp_path / "y.db-wal").stat().st_size == 0
+    database.close()
+    with sqlite3.connect(tmp_path / "y.db") as plain:
+        assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
