@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".joblib"})
 _KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<side>[AB])\.weight")
 _MAX_FILES = 200
-_UNSUPPORTED = (
+_UNSUPPORTED: tuple[tuple[str, "JSON"], ...] = (
     ("use_dora", False),
     ("lora_bias", False),
     ("fan_in_fan_out", False),

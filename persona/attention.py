@@ -15,7 +15,7 @@ from transformers import AttentionInterface
 from persona.errors import EngineError
 
 ATTENTION = "yogeiko_positions"
-PADDING = 1 << 40  # the position of a key that nobody sees
+PADDING = 1 << 40  # the position of padding: behind every real one, so only padding sees it
 
 _FIRST_CAPACITY = 256
 

@@ -65,13 +65,12 @@ def _decode_batch(decoder: Decoder, rows: list[BatchRow], plan: BatchPlan) -> It
     ids = torch.tensor([[tail[-1]] * (width - len(tail)) + list(tail) for tail in tails])
     pads = torch.tensor([width - len(tail) for tail in tails])[:, None]
     places = shared + torch.arange(width)[None] - pads
-    # Padding stands where no query looks, yet needs a position the rotary embedding accepts.
-    seen = torch.where(places < shared, PADDING, places)
-    known = torch.cat([torch.arange(shared)[None].expand(len(rows), -1), seen], dim=1)
+    places = torch.where(places < shared, PADDING, places)
+    known = torch.cat([torch.arange(shared)[None].expand(len(rows), -1), places], dim=1)
     logits = torch.empty(0)
     for start in range(0, width, plan.block_tokens):
         end = min(start + plan.block_tokens, width)
-        positions = Positions(query=places[:, start:end].clamp_min(0), key=known[:, : shared + end])
+        positions = Positions(query=places[:, start:end], key=known[:, : shared + end])
         logits = decoder.forward_rows(ids[:, start:end], positions, state, plan.adapter)
         yield
     yield from _grow(decoder, rows, state, known, logits, plan)

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from persona.attention import ATTENTION, KeyValues, Positions, register_attention
+from persona.attention import ATTENTION, PADDING, KeyValues, Positions, register_attention
 from persona.lora_bank import LoraBank
 
 Block = tuple[tuple[torch.Tensor, torch.Tensor], ...]
@@ -25,13 +25,13 @@ class PrefixCache:
     def __init__(self, *, max_bytes: int, block_tokens: int) -> None:
         self.block_tokens = block_tokens
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self._held_bytes = 0
         self._blocks: OrderedDict[bytes, Block] = OrderedDict()
 
     @property
-    def bytes(self) -> int:
+    def held_bytes(self) -> int:
         """Bytes held now, never above the bound."""
-        return self._bytes
+        return self._held_bytes
 
     def keys(self, adapter: str | None, tokens: Sequence[int]) -> list[bytes]:
         """Keys of the full blocks of a prompt, first to last.
@@ -60,10 +60,10 @@ class PrefixCache:
         if size > self._max_bytes or key in self._blocks:
             return
         self._blocks[key] = block
-        self._bytes += size
-        while self._bytes > self._max_bytes:
+        self._held_bytes += size
+        while self._held_bytes > self._max_bytes:
             _, dropped = self._blocks.popitem(last=False)
-            self._bytes -= _block_bytes(dropped)
+            self._held_bytes -= _block_bytes(dropped)
 
     def touch(self, keys: Sequence[bytes]) -> None:
         """Mark a chain as used, its beginning last: the end of a chain is dropped first."""
@@ -183,7 +183,8 @@ class Decoder:
         placed = Positions(
             query=positions.query.to(self._device), key=positions.key.to(self._device)
         )
-        hidden = self._run(ids.to(self._device), placed.query, state, adapter, placed)
+        places = placed.query.where(placed.query != PADDING, 0)
+        hidden = self._run(ids.to(self._device), places, state, adapter, placed)
         return self._logits(hidden[:, -1])
 
     def _run(

@@ -18,7 +18,8 @@ VocabularyKind = Literal["japanese", "full"]
 _COMMON_SHARE = 32
 _PUNCTUATION = "々〆〇、。「」『』（）【】〈〉《》！？…‥〜～―—ー・：；♪♡♥☆★※＆％＋－＝／゛゜’“”"
 _SPACES = {" ", "\n", "\n\n", "　"}
-_BYTE_PIECE = re.compile(r"<0x[0-9A-F]{2}>")
+# Byte fallback (<0x0A>), <unk> and the HTML tags that some vocabularies hold as one piece.
+_MARKUP_PIECE = re.compile(r"</?\w+>")
 _COVERAGE = "こんにちは、わたしの名前は日本です。カメラも好き！そうですか？ありがとうございました。"
 
 
@@ -68,7 +69,7 @@ def _japanese_ids(tokenizer: PreTrainedTokenizerBase, known: int) -> set[int]:
     common = len(pieces) // _COMMON_SHARE
     allowed: set[int] = set()
     for piece, token in pieces.items():
-        if token >= known or _BYTE_PIECE.fullmatch(piece):
+        if token >= known or _MARKUP_PIECE.fullmatch(piece):
             continue
         is_added = token in added
         text = (
