@@ -1,73 +1,40 @@
 """The chat page in a real browser against the real application with a fake model."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from tests.app.chat_site import (
+    CHROMIUM,
+    FLAGS,
+    REPLY_MS,
+    Site,
+    api,
+    enter,
+    field,
+    open_menu,
+    refuse_the_night,
+    regenerate,
+    replies,
+    running_site,
+    say,
+)
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = os.environ.get("YOGEIKO_CHROMIUM", "/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-START_SECONDS = 60
-REPLY_MS = 20_000
 HOSTILE = (
     '<img src=x onerror="window.hacked=1"> **太字** <script>window.hacked=1</script> \u202eabc'
 )
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running server: `address` without a final slash, `home` its data folder."""
-
-    address: str
-    home: Path
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    home = tmp_path_factory.mktemp("home")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.fake_server", "--port", str(port)]
-    command += ["--home", str(home), "--token-seconds", "0.1", "--load-seconds", "0"]
-    server = subprocess.Popen(command)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until(lambda: _model_state(address) == "ready")
-        yield Site(address=address, home=home)
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + START_SECONDS
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError(f"not so after {START_SECONDS} seconds")
-        time.sleep(0.2)
-
-
-def _model_state(address: str) -> str:
-    try:
-        with urllib.request.urlopen(f"{address}/healthz") as answer:
-            return str(json.load(answer)["model"])
-    except OSError:
-        return "absent"
+    with running_site(tmp_path_factory.mktemp("home")) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +58,8 @@ def page(context: BrowserContext) -> Iterator[Page]:
     faults: list[str] = []
     page = context.new_page()
     page.on("pageerror", lambda error: faults.append(str(error)))
-    _enter(page)
-    page.get_by_role("button", name="使わない").click()
+    enter(page)
+    refuse_the_night(page)
     yield page
     assert faults == []
 
@@ -106,64 +73,26 @@ def phone(browser: Browser, site: Site) -> Iterator[Page]:
         has_touch=True,
     )
     page = context.new_page()
-    _enter(page)
-    page.get_by_role("button", name="使わない").tap()
+    enter(page)
+    refuse_the_night(page)
     yield page
     context.close()
 
 
-def _enter(page: Page) -> None:
-    page.goto("/chat/")
-    expect(page.locator(".page")).to_be_visible(timeout=30_000)
-
-
-def _field(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="絢音への言葉")
-
-
-def _replies(page: Page, status: str = "done") -> Locator:
-    return page.locator(f".reply[data-status={status}]")
-
-
-def _say(page: Page, text: str) -> None:
-    """Say `text` and wait for the whole reply."""
-    before = _replies(page).count()
-    _field(page).fill(text)
-    page.get_by_role("button", name="送る").click()
-    expect(page.locator(".own-text").last).to_have_text(text)
-    expect(_replies(page)).to_have_count(before + 1, timeout=REPLY_MS)
-
-
-def _regenerate(page: Page, expected: str) -> None:
-    page.get_by_role("button", name="別の返事をもらう").first.click()
-    expect(page.locator(".variant-place").first).to_have_text(expected)
-    expect(page.locator(".reply").first).to_have_attribute("data-status", "done", timeout=REPLY_MS)
-
-
-def _api(page: Page, path: str) -> dict[str, object]:
-    answer: dict[str, object] = page.context.request.get(path).json()
-    return answer
-
-
-def _open_menu(page: Page) -> None:
-    page.locator(".talk-more").first.click()
-    expect(page.locator(".talk-menu")).to_be_visible()
-
-
 def test_first_visit_asks_and_no_choice_is_taken_for_consent(context: BrowserContext) -> None:
     page = context.new_page()
-    _enter(page)
+    enter(page)
     expect(page.get_by_role("dialog")).to_contain_text("夜の稽古")
     page.keyboard.press("Escape")
-    assert _api(page, "/api/me")["visitor"]["consent"] is None  # type: ignore[index]
+    assert api(page, "/api/me")["visitor"]["consent"] is None  # type: ignore[index]
     page.reload()
     page.get_by_role("button", name="夜の稽古に使ってよい").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert _api(page, "/api/me")["visitor"]["consent"] is True  # type: ignore[index]
+    assert api(page, "/api/me")["visitor"]["consent"] is True  # type: ignore[index]
     page.get_by_role("button", name="設定").first.click()
     page.get_by_role("radio", name="使わない").click()
     expect(page.get_by_role("radio", name="使わない")).to_have_attribute("aria-checked", "true")
-    assert _api(page, "/api/me")["visitor"]["consent"] is False  # type: ignore[index]
+    assert api(page, "/api/me")["visitor"]["consent"] is False  # type: ignore[index]
 
 
 def test_no_gradio_chrome_is_visible(page: Page) -> None:
@@ -174,12 +103,12 @@ def test_no_gradio_chrome_is_visible(page: Page) -> None:
 
 def test_starter_then_a_reply_streams_in_and_is_announced(page: Page) -> None:
     page.locator(".starter").first.click()
-    expect(_field(page)).to_have_value(re.compile("お名前"))
+    expect(field(page)).to_have_value(re.compile("お名前"))
     page.keyboard.press("Enter")
     growing = page.locator(".reply[data-status=streaming] .reply-text")
     expect(growing).not_to_be_empty(timeout=REPLY_MS)
     early = growing.inner_text()
-    expect(_replies(page)).to_have_count(1, timeout=REPLY_MS)
+    expect(replies(page)).to_have_count(1, timeout=REPLY_MS)
     whole = page.locator(".reply-text").inner_text()
     assert len(whole) > len(early)
     assert whole.startswith(early)
@@ -188,20 +117,20 @@ def test_starter_then_a_reply_streams_in_and_is_announced(page: Page) -> None:
 
 
 def test_stop_keeps_the_text_so_far_and_another_variant_may_follow(page: Page) -> None:
-    _field(page).fill("長い話をしてください")
+    field(page).fill("長い話をしてください")
     page.keyboard.press("Enter")
     expect(page.locator(".reply-text")).not_to_be_empty(timeout=REPLY_MS)
     page.get_by_role("button", name="返事を止める").click()
-    expect(_replies(page, "stopped")).to_have_count(1)
+    expect(replies(page, "stopped")).to_have_count(1)
     expect(page.get_by_text("途中で止めました")).to_be_visible()
-    _regenerate(page, "2/2")
+    regenerate(page, "2/2")
 
 
 def test_variants_of_any_turn_are_kept_and_reached_by_button_and_keyboard(page: Page) -> None:
-    _say(page, "一番目の話")
+    say(page, "一番目の話")
     first = page.locator(".reply-text").first.inner_text()
-    _say(page, "二番目の話")
-    _regenerate(page, "2/2")
+    say(page, "二番目の話")
+    regenerate(page, "2/2")
     expect(page.locator(".turn")).to_have_count(2)
     page.get_by_role("button", name="前の候補").click()
     expect(page.locator(".variant-place")).to_have_text("1/2")
@@ -217,8 +146,8 @@ def test_variants_of_any_turn_are_kept_and_reached_by_button_and_keyboard(page: 
 
 
 def test_variants_are_swiped_by_finger(phone: Page) -> None:
-    _say(phone, "指で送ります")
-    _regenerate(phone, "2/2")
+    say(phone, "指で送ります")
+    regenerate(phone, "2/2")
     card = phone.locator(".reply-card").first.bounding_box()
     assert card is not None
     finger = phone.context.new_cdp_session(phone)
@@ -236,21 +165,21 @@ def test_variants_are_swiped_by_finger(phone: Page) -> None:
 
 
 def test_editing_an_own_message_continues_from_there(page: Page) -> None:
-    _say(page, "はじめの言葉")
-    _say(page, "あとの言葉")
+    say(page, "はじめの言葉")
+    say(page, "あとの言葉")
     page.get_by_role("button", name="書き直す").first.click()
     editor = page.get_by_role("textbox", name="言葉を書き直す")
     expect(editor).to_be_focused()
     editor.fill("直した言葉")
     page.get_by_role("button", name="直して続ける").click()
     expect(page.locator(".own-text")).to_have_text(["直した言葉"])
-    expect(_replies(page)).to_have_count(1, timeout=REPLY_MS)
+    expect(replies(page)).to_have_count(1, timeout=REPLY_MS)
     page.reload()
     expect(page.locator(".own-text")).to_have_text(["直した言葉"])
 
 
 def test_thumb_tags_and_words_come_back_after_a_reload(page: Page) -> None:
-    _say(page, "感想を言います")
+    say(page, "感想を言います")
     page.get_by_role("button", name="よい返事").click()
     page.get_by_role("button", name="面白い").click()
     expect(page.get_by_role("button", name="面白い")).to_have_attribute("aria-pressed", "true")
@@ -267,7 +196,7 @@ def test_thumb_tags_and_words_come_back_after_a_reload(page: Page) -> None:
 
 
 def test_facts_used_and_the_wish_not_to_be_learnt_from(page: Page) -> None:
-    _say(page, "長野で祖父と暮らしたそうですね")
+    say(page, "長野で祖父と暮らしたそうですね")
     clues = page.get_by_role("button", name=re.compile("手がかり"))
     expect(page.locator(".clues")).to_have_count(0)
     clues.click()
@@ -280,9 +209,9 @@ def test_facts_used_and_the_wish_not_to_be_learnt_from(page: Page) -> None:
 
 
 def test_search_rename_export_and_delete(page: Page) -> None:
-    _say(page, "軽井沢の紅葉が見頃です")
+    say(page, "軽井沢の紅葉が見頃です")
     page.get_by_role("button", name="新しい会話").first.click()
-    _say(page, "まったく別の相談です")
+    say(page, "まったく別の相談です")
     expect(page.locator(".talk")).to_have_count(2)
     page.get_by_role("searchbox").fill("紅葉")
     expect(page.locator(".talk")).to_have_count(1)
@@ -290,7 +219,7 @@ def test_search_rename_export_and_delete(page: Page) -> None:
     page.locator(".talk-open").click()
     expect(page.locator(".own-text")).to_have_text(["軽井沢の紅葉が見頃です"])
 
-    _open_menu(page)
+    open_menu(page)
     page.get_by_role("button", name="題を変える").click()
     page.get_by_role("textbox", name="会話の題").fill("秋の相談")
     page.keyboard.press("Enter")
@@ -320,7 +249,7 @@ def test_search_rename_export_and_delete(page: Page) -> None:
 
 def test_erasing_leaves_no_byte_of_what_was_said(page: Page, site: Site) -> None:
     secret = "消えるべき秘密の合言葉"
-    _say(page, secret)
+    say(page, secret)
     stored = site.home / "yogeiko.db"
     assert any(secret.encode() in file.read_bytes() for file in site.home.glob("yogeiko.db*"))
     page.get_by_role("button", name="設定").first.click()
@@ -329,15 +258,15 @@ def test_erasing_leaves_no_byte_of_what_was_said(page: Page, site: Site) -> None
     sure.get_by_role("button", name="すべて消す").click()
     expect(page.get_by_text("すべて消しました")).to_be_visible()
     expect(page.locator(".talk")).to_have_count(0)
-    assert _api(page, "/api/conversations") == {"conversations": []}
-    assert _api(page, "/api/me")["visitor"]["consent"] is None  # type: ignore[index]
+    assert api(page, "/api/conversations") == {"conversations": []}
+    assert api(page, "/api/me")["visitor"]["consent"] is None  # type: ignore[index]
     assert stored.exists()
     for file in site.home.rglob("*"):
         assert not file.is_file() or secret.encode() not in file.read_bytes(), file
 
 
 def test_enter_that_confirms_a_conversion_does_not_send(page: Page) -> None:
-    _field(page).focus()
+    field(page).focus()
     keyboard = page.context.new_cdp_session(page)
     keyboard.send(
         "Input.imeSetComposition", {"text": "こんばんは", "selectionStart": 5, "selectionEnd": 5}
@@ -356,56 +285,56 @@ def test_enter_that_confirms_a_conversion_does_not_send(page: Page) -> None:
     )
     page.wait_for_timeout(300)
     expect(page.locator(".turn")).to_have_count(0)
-    expect(_field(page)).to_have_value("今晩は")
+    expect(field(page)).to_have_value("今晩は")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("二行目")
-    expect(_field(page)).to_have_value("今晩は\n二行目")
+    expect(field(page)).to_have_value("今晩は\n二行目")
     page.keyboard.press("Enter")
     expect(page.locator(".own-text")).to_have_text("今晩は\n二行目", use_inner_text=True)
 
 
 def test_reply_goes_on_after_the_tab_closed_and_is_picked_up_again(page: Page) -> None:
-    _field(page).fill("途中で席を立ちます")
+    field(page).fill("途中で席を立ちます")
     page.keyboard.press("Enter")
     expect(page.locator(".reply-text")).not_to_be_empty(timeout=REPLY_MS)
     context = page.context
     page.close()
     again = context.new_page()
-    _enter(again)
+    enter(again)
     expect(again.locator(".own-text")).to_have_text(["途中で席を立ちます"])
-    expect(_replies(again)).to_have_count(1, timeout=REPLY_MS)
+    expect(replies(again)).to_have_count(1, timeout=REPLY_MS)
     assert again.locator(".reply-text").inner_text().endswith(("。", "？"))
 
 
 def test_place_in_the_queue_is_shown(page: Page, phone: Page) -> None:
-    _field(page).fill("先の客です")
+    field(page).fill("先の客です")
     page.keyboard.press("Enter")
     expect(page.locator(".reply")).to_have_count(1)
-    _field(phone).fill("後の客です")
+    field(phone).fill("後の客です")
     phone.get_by_role("button", name="送る").tap()
     expect(phone.locator(".reply")).to_contain_text("いま 1 番目です")
-    expect(_replies(phone)).to_have_count(1, timeout=REPLY_MS)
+    expect(replies(phone)).to_have_count(1, timeout=REPLY_MS)
 
 
 def test_lost_connection_is_told_and_mended(page: Page) -> None:
-    _field(page).fill("電波の悪いところです")
+    field(page).fill("電波の悪いところです")
     page.keyboard.press("Enter")
     expect(page.locator(".reply-text")).not_to_be_empty(timeout=REPLY_MS)
     page.context.set_offline(True)
     expect(page.locator(".banner")).to_contain_text("つなぎ直して")
     page.context.set_offline(False)
     expect(page.locator(".banner")).to_be_hidden(timeout=REPLY_MS)
-    expect(_replies(page)).to_have_count(1, timeout=REPLY_MS)
+    expect(replies(page)).to_have_count(1, timeout=REPLY_MS)
 
 
 def test_unsent_words_stay_and_refusals_are_told_in_japanese(page: Page) -> None:
     sentence = "ただいま混雑しています。"
     body = json.dumps({"error": {"code": "busy", "message": sentence}})
     page.route("**/turns", lambda route: route.fulfill(status=503, body=body))
-    _field(page).fill("届かない言葉")
+    field(page).fill("届かない言葉")
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text([sentence])
-    expect(_field(page)).to_have_value("届かない言葉")
+    expect(field(page)).to_have_value("届かない言葉")
     page.unroute("**/turns")
     page.route("**/healthz", lambda route: route.fulfill(json={"model": "loading"}))
     page.reload()
@@ -424,7 +353,7 @@ def test_phone_has_a_drawer_and_never_scrolls_sideways(phone: Page) -> None:
         return found
 
     assert wide() == []
-    _say(phone, "https://example.invalid/" + "とても長い言葉" * 20 + "a" * 200)
+    say(phone, "https://example.invalid/" + "とても長い言葉" * 20 + "a" * 200)
     assert wide() == []
     assert phone.evaluate("document.scrollingElement.scrollWidth") == 390
     expect(phone.locator(".side")).not_to_be_visible()
@@ -441,16 +370,16 @@ def test_phone_has_a_drawer_and_never_scrolls_sideways(phone: Page) -> None:
 
 
 def test_hostile_text_stays_text(page: Page) -> None:
-    _say(page, HOSTILE)
+    say(page, HOSTILE)
     page.get_by_role("searchbox").fill("onerror")
     expect(page.locator(".talk mark").first).to_have_text("onerror")
 
-    def poison(route: object) -> None:
-        answer = route.fetch()  # type: ignore[attr-defined]
+    def poison(route: Route) -> None:
+        answer = route.fetch()
         talk = answer.json()
-        talk["turns"][0]["replies"][0].update(text=HOSTILE, facts=[HOSTILE], thumb="up")
-        talk["turns"][0]["replies"][0]["reason"] = f"[voice] {HOSTILE}"
-        route.fulfill(json=talk)  # type: ignore[attr-defined]
+        reply = talk["turns"][0]["replies"][0]
+        reply.update(text=HOSTILE, facts=[HOSTILE], thumb="up", reason=f"[voice] {HOSTILE}")
+        route.fulfill(json=talk)
 
     page.route(re.compile(r"/api/conversations/\w{32}$"), poison)
     page.reload()

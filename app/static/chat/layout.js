@@ -7,7 +7,7 @@ import { avatar, button, h, PORTRAIT } from "./dom.js";
 import { noticePlaces } from "./notices.js";
 import { makeSidebar } from "./sidebar.js";
 import { activeReply, emit, forgetListeners, on, state } from "./state.js";
-import { language, list, t, useLanguage } from "./texts.js";
+import { language, list, t, useLanguage, withoutTurns } from "./texts.js";
 import { makeTranscript } from "./transcript.js";
 
 /** Draws the page into `root`; again after a change of language. */
@@ -116,7 +116,7 @@ function header(drawer, rebuild, composer) {
     line.textContent = presence();
     const listed = state.conversations.find((talk) => talk.id === state.current?.id);
     const title = listed?.title || state.current?.title || "";
-    document.title = title ? `${title} · 夜稽古` : "夜稽古 Yogeiko";
+    document.title = title ? `${withoutTurns(title)} · 夜稽古` : "夜稽古 Yogeiko";
   };
   for (const topic of ["me", "status", "conversation", "turn", "list"]) on(topic, draw);
   draw();

@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { confirmChoice } from "./dialogs.js";
 import { button, fill, h, icon } from "./dom.js";
 import { on, state } from "./state.js";
-import { shortTime, t } from "./texts.js";
+import { shortTime, t, withoutTurns } from "./texts.js";
 
 const SEARCH_WAIT_MS = 250;
 
@@ -64,7 +64,7 @@ export function makeSidebar({ opened, settings }) {
       snippet ? h("span", { class: "talk-snippet", lang: "ja" }, ...highlight(snippet, state.query)) : null,
     );
     const more = button({
-      label: t("more", { title }),
+      label: t("more", { title: withoutTurns(title) }),
       symbol: "more",
       key: `more-${talk.id}`,
       "aria-expanded": ui.menu === talk.id ? "true" : "false",
@@ -110,7 +110,7 @@ export function makeSidebar({ opened, settings }) {
       {
         class: "talk-menu",
         role: "group",
-        "aria-label": t("more", { title }),
+        "aria-label": t("more", { title: withoutTurns(title) }),
         on: {
           keydown: (event) => {
             if (event.key !== "Escape") return;
@@ -134,7 +134,7 @@ export function makeSidebar({ opened, settings }) {
           close();
           const sure = await confirmChoice({
             title: t("delete_title"),
-            text: t("delete_text", { title }),
+            text: t("delete_text", { title: withoutTurns(title) }),
             yes: t("delete_yes"),
           });
           if (sure) await remove(talk.id);

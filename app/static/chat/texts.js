@@ -42,6 +42,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }
 
+/** Returns text without the marks that turn the writing direction, for use inside a sentence. */
+export function withoutTurns(text) {
+  return text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 /** Returns the list of texts for `key`. */
 export function list(key) {
   return Array.isArray(words[key]) ? words[key] : [];
