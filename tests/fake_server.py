@@ -20,37 +20,39 @@ CARD_FACTS = (
 )
 
 
+def run(home: Path, port: int, *, token_seconds: float = 0.06, load_seconds: float = 1.0) -> None:
+    """Serve until killed; nobody is told to slow down."""
+    limits = {"changes_per_minute": 60_000, "requests_per_minute": 60_000}
+    settings = load_settings(home, {"server": {"port": port, **limits}})
+
+    def load() -> Brain:
+        time.sleep(load_seconds)
+        return make_brain(FakeEngine(token_seconds=token_seconds))
+
+    def make_chat(chosen: Settings) -> ChatService:
+        return ChatService(
+            database=open_database(chosen.database_url),
+            speaker=make_speaker(CARD_FACTS),
+            brain=BrainSlot(load),
+            settings=chosen,
+        )
+
+    serve(settings, make_chat)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--token-seconds", type=float, default=0.06)
     parser.add_argument("--load-seconds", type=float, default=1.0)
-    parser.add_argument("--changes-per-minute", type=int, default=6000)
     asked = parser.parse_args()
-    settings = load_settings(
+    run(
         asked.home,
-        {
-            "server": {
-                "port": asked.port,
-                "changes_per_minute": asked.changes_per_minute,
-                "requests_per_minute": 60_000,
-            }
-        },
+        asked.port,
+        token_seconds=asked.token_seconds,
+        load_seconds=asked.load_seconds,
     )
-
-    def load() -> Brain:
-        time.sleep(asked.load_seconds)
-        return make_brain(FakeEngine(token_seconds=asked.token_seconds))
-
-    def make_chat(chosen: Settings) -> ChatService:
-        database = open_database(chosen.database_url)
-        speaker = make_speaker(CARD_FACTS)
-        return ChatService(
-            database=database, speaker=speaker, brain=BrainSlot(load), settings=chosen
-        )
-
-    serve(settings, make_chat)
 
 
 if __name__ == "__main__":

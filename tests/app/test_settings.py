@@ -1,0 +1,101 @@
+"""Settings: order, strictness, and one clear sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "YOGEIKO_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _write(home: Path, text: str) -> None:
+    (home / "yogeiko.toml").write_text(text, encoding="utf-8")
+
+
+def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path, '[server]\nport = 1001\nhost = "127.0.0.2"\n[chat]\ntop_k = 5\n')
+    assert load_settings(tmp_path).server.port == 1001
+    monkeypatch.setenv("YOGEIKO_SERVER_PORT", "1002")
+    settings = load_settings(tmp_path)
+    assert (settings.server.port, settings.server.host) == (1002, "127.0.0.2")
+    assert settings.chat.top_k == 5
+    assert load_settings(tmp_path, {"server": {"port": 1003}}).server.port == 1003
+
+
+def test_home_and_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOGEIKO_HOME", str(tmp_path / "env"))
+    settings = load_settings()
+    assert settings.home == tmp_path / "env"
+    assert settings.database_url == f"sqlite:///{tmp_path}/env/yogeiko.db"
+    assert load_settings(tmp_path / "flag").home == tmp_path / "flag"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a/b")
+    assert load_settings().database_url == "postgresql://a/b"
+    monkeypatch.setenv("YOGEIKO_DATABASE_URL", "postgresql://c/d")
+    assert load_settings().database_url == "postgresql://c/d"
+
+
+def test_the_default_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings().home == tmp_path / ".local/share/yogeiko"
+
+
+def test_lists_and_engine_fields_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOGEIKO_SERVER_ALLOWED_HOSTS", "a.example, b.example")
+    monkeypatch.setenv("YOGEIKO_ENGINE_MAX_QUEUE", "8")
+    monkeypatch.setenv("YOGEIKO_TEST_POSTGRES_URL", "not a setting")
+    settings = load_settings(tmp_path)
+    assert settings.server.allowed_hosts == ("a.example", "b.example")
+    assert settings.engine == {"max_queue": "8"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "[server]\nprot = 1\n",
+            r"server\.prot in .*yogeiko\.toml is not a setting; expected .*port",
+        ),
+        ("sever = 1\n", "sever in .* is not a setting; expected one of home"),
+        ("[server]\nport = 99999\n", r"server\.port in .* is 99999; expected .*65535; correct it"),
+        ('[model]\nquantization = "int8"\n', "is 'int8'; expected 'auto', 'nf4' or 'none'"),
+        ("server = 3\n", "server in .* is 3; expected"),
+        ("[server\n", "cannot be read"),
+        ('home = "/x"\n', "sets home"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    _write(tmp_path, text)
+    with pytest.raises(SettingsError, match=words) as caught:
+        load_settings(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("YOGEIKO_SERVER_PORT", "abc", "YOGEIKO_SERVER_PORT.*'abc'.*correct or unset"),
+        ("YOGEIKO_SERVER_PROT", "1", r"server\.prot in the environment .* is not a setting"),
+        ("YOGEIKO_SERVER", "{bad", "environment cannot be read"),
+    ],
+)
+def test_a_bad_variable_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=words) as caught:
+        load_settings(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.server.port = 1  # type: ignore[misc]
