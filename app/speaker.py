@@ -61,7 +61,11 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brain:
-    """What takes long to load: the model with its queue, and the index with its embedder."""
+    """What takes long to load: the model with its queue, and the index with its embedder.
+
+    base_sha256 names the model; adapters made for another base are left alone.
+    """
 
     engine: Engine
     facts: FactSearch
+    base_sha256: str

@@ -216,4 +216,4 @@ def make_speaker(facts: tuple[str, ...] = ("絢音の趣味はヴァイオリン
 
 def make_brain(engine: FakeEngine) -> Brain:
     """Return a brain around a fake engine."""
-    return Brain(engine=engine, facts=FakeFacts())
+    return Brain(engine=engine, facts=FakeFacts(), base_sha256="0" * 64)

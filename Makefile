@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: serve test test-all check bench clean
+
+serve: $(READY)  ## chat at http://localhost:7860
+	$(BIN)/yogeiko serve
+
+test: $(READY) .model  ## everything but browser tests
+	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "slow and not e2e and not gpu"
+
+test-all: test  ## browser tests too; needs Chromium
+	$(BIN)/python -m pytest -q -m e2e
+
+check: $(READY)  ## style, types, rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) .model
+	for bench in tests/benchmarks/bench_*.py; do $(BIN)/python -m tests.benchmarks.$$(basename $$bench .py); done
+
+.PHONY: .model
+.model: $(READY)
+	$(BIN)/yogeiko model prepare
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "yogeiko needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,64 @@
+"""The command line: `yogeiko COMMAND`. Exit 0 done, 1 failed, 2 wrong usage.
+
+A command's module is imported only when it is called, so that `yogeiko --help` does not wait for
+PyTorch.
+"""
+
+import importlib
+import sys
+
+import click
+
+_COMMANDS = {
+    "serve": "Chat with the persona in the browser.",
+    "chat": "Ask once, or for every line of a file, without a server.",
+    "doctor": "Tell what this machine has and what to do next.",
+    "model": "Base models: prepare, list.",
+    "persona": "The card: check its data, train its voice, report.",
+    "data": "Import dialogues from other layouts.",
+    "visitor": "What is kept of visitors: erase.",
+    "operator": "Who may run a site others can reach: add, disable.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Loads `app.commands.<name>` and takes its `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"app.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup)
+@click.version_option(package_name="yogeiko")
+def cli() -> None:
+    """夜稽古 Yogeiko: a persona that chats by day and rehearses at night."""
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one sentence."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        # Rooms raise errors whose message is a sentence for people; their modules are heavy, so
+        # they are told apart by where they come from instead of by importing them all.
+        if type(error).__module__ not in ("app.errors", "persona.errors", "store.errors"):
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

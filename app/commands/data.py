@@ -1,0 +1,58 @@
+"""`yogeiko data`: dialogues from elsewhere."""
+
+from pathlib import Path
+
+import click
+
+from app.commands.options import home_option, json_option, print_json
+from app.settings import load_settings
+from persona.importers.formats import FORMATS, import_file
+from persona.importers.report import write_rows
+
+
+@click.group("data")
+def command() -> None:
+    """Dialogues from elsewhere."""
+
+
+@command.command("import")
+@click.argument("format_name", metavar="FORMAT", type=click.Choice(list(FORMATS)))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the rows go. [default: imports/FORMAT.jsonl under home]",
+)
+@home_option
+@json_option
+def import_rows(
+    format_name: str, path: Path, out: Path | None, home: Path | None, as_json: bool
+) -> None:
+    """Read PATH in FORMAT; tell what was kept, what was refused and why, and the licence."""
+    report = import_file(format_name, path)
+    target = out or load_settings(home).home / "imports" / f"{format_name}.jsonl"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_rows(report.rows, target)
+    facts: dict[str, object] = {
+        "format": report.format,
+        "path": str(report.path),
+        "read": report.read,
+        "kept": report.kept,
+        "refused": [
+            {"reason": one.reason, "count": one.count, "example": one.example}
+            for one in report.refused
+        ],
+        "licence": report.licence.name,
+        "may_train": report.licence.may_train,
+        "notice": report.licence.notice,
+        "written": str(target),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(f"{format_name}: read {report.read}, kept {report.kept}")
+    for one in report.refused:
+        click.echo(f"  refused {one.count}: {one.reason} (e.g. {one.example})")
+    training = "may be trained on" if report.licence.may_train else "for evaluation only"
+    click.echo(f"licence: {report.licence.name}, {training}. {report.licence.notice}")
+    click.echo(f"written: {target}")

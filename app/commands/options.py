@@ -1,0 +1,58 @@
+"""Options that many commands share."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def home_option(command: Decorated) -> Decorated:
+    """Add --home: where settings, database, models and adapters live."""
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for settings, data and models. [default: $YOGEIKO_HOME or ~/.local/share/yogeiko]",
+    )(command)
+
+
+def json_option(command: Decorated) -> Decorated:
+    """Add --json: facts as one JSON value on standard output."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def card_option(command: Decorated) -> Decorated:
+    """Add --card: another character than the one in the settings."""
+    return click.option(
+        "--card",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="A card folder. [default: the settings' card, else the shipped persona]",
+    )(command)
+
+
+def print_json(value: Mapping[str, object] | list[object]) -> None:
+    """Print one JSON value, Japanese as it is."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+class Bar:
+    """A progress line for work that names its stages and their share, 0 to 1; on standard error."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._shown = ""
+
+    def __call__(self, stage: str, share: float) -> None:
+        """Show `stage` at `share`."""
+        text = f"{self._title}: {stage} {share:4.0%}"
+        if text == self._shown:
+            return
+        self._shown = text
+        click.echo(f"\r{text:<60}", nl=False, err=True)
+
+    def done(self, text: str) -> None:
+        """Replace the line by a closing one."""
+        click.echo(f"\r{self._title}: {text:<60}", err=True)

@@ -1,0 +1,119 @@
+"""Where settings become objects: the only place that knows which parts the chat is built of."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+from persona.safety import check_reply, check_user_text, deflection
+
+from app.brain_slot import BrainSlot
+from app.chat_service import ChatService
+from app.clock import utc_now
+from app.errors import SettingsError
+from app.settings import Settings
+from app.speaker import Brain, Speaker
+from persona.adapter_folder import MANIFEST
+from persona.base_model import LoadedModel, LoadOptions, load_model
+from persona.card import SHIPPED_CARD, Card, load_card
+from persona.gguf_convert import Progress
+from persona.local_engine import EngineSettings, LocalEngine
+from persona.prompt import build_messages
+from persona.retrieval import FactIndex, load_embedder
+from store.adapters import active_adapter, deploy, ensure_adapter
+from store.database import Database, open_database
+from store.records import Adapter
+
+
+def chosen_card(settings: Settings, folder: Path | None = None) -> Card:
+    """The card in `folder`, else the settings' card, else the shipped persona."""
+    return load_card(folder or settings.chat.card or SHIPPED_CARD)
+
+
+def load_base(settings: Settings, progress: Progress | None = None) -> LoadedModel:
+    """Load the base model that the settings name."""
+    options = LoadOptions(quantization=settings.model.quantization)
+    return load_model(settings.model.name, settings.models_folder, options, progress)
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """The [engine] section, checked. Raises SettingsError."""
+    try:
+        return EngineSettings(**settings.engine)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"[engine] is not right: {error}; expected fields of EngineSettings, see docs/settings.md"
+        ) from error
+
+
+def build_index(settings: Settings) -> FactIndex:
+    """An index without facts yet; its vectors are cached under home."""
+    return FactIndex(load_embedder(settings.model.embedder), settings.cache_folder)
+
+
+def build_speaker(card: Card) -> Speaker:
+    """What the chat needs of a card."""
+    return Speaker(
+        id=card.id,
+        name=card.name,
+        reading=card.reading,
+        greeting=card.greeting,
+        facts=card.facts,
+        compose=partial(build_messages, card),
+        check_user_text=check_user_text,
+        check_reply=check_reply,
+        deflection=deflection,
+    )
+
+
+def build_brain(settings: Settings, card: Card) -> Brain:
+    """Load model and index; takes seconds."""
+    checked = engine_settings(settings)
+    index = build_index(settings)
+    index.update(card.facts)
+    loaded = load_base(settings)
+    return Brain(engine=LocalEngine(loaded, checked), facts=index, base_sha256=loaded.sha256)
+
+
+def build_chat(settings: Settings) -> ChatService:
+    """The chat over the settings' store and model; the model loads when it is started."""
+    engine_settings(settings)
+    card = chosen_card(settings)
+    database = open_database(settings.database_url)
+    publish_shipped_adapter(database, card)
+    return ChatService(
+        database=database,
+        speaker=build_speaker(card),
+        brain=BrainSlot(partial(build_brain, settings, card)),
+        settings=settings,
+    )
+
+
+def publish_shipped_adapter(database: Database, card: Card) -> Adapter | None:
+    """Register the adapter that comes with the card, and put it into production on a new store.
+
+    Returns it, or None when the card ships none.
+    """
+    folder = card.folder / "adapter"
+    if not (folder / MANIFEST).is_file():
+        return None
+    adapter = adapter_record(folder)
+    with database.session() as session:
+        ensure_adapter(session, adapter)
+        if active_adapter(session) is None:
+            deploy(session, adapter.id, who="yogeiko", why="shipped with the card", now=utc_now())
+    return adapter
+
+
+def adapter_record(folder: Path) -> Adapter:
+    """What the store keeps of a trained adapter's folder."""
+    manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return Adapter(
+        id=str(manifest["id"]),
+        parent_id=None,
+        kind=str(manifest["kind"]),
+        base=str(manifest["base_sha256"]),
+        sha256=str(manifest["sha256"]),
+        folder=str(folder.absolute()),
+        manifest=manifest,
+        created_at=utc_now(),
+    )

@@ -1,0 +1,321 @@
+"""Supervised fine-tuning of a card's dialogues into a LoRA adapter (`yogeiko persona train`)."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import save_file
+from transformers import (
+    EarlyStoppingCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import get_last_checkpoint
+from trl import SFTConfig
+
+from persona.base_model import LoadedModel
+from persona.card import Card
+from persona.dialogues import DialogueRow
+from persona.durable import file_sha256, published_folder
+from persona.errors import TrainingError
+from persona.prompt import build_messages
+from persona.sft_batch import EncodedRow, SharedPrefixCollator, encode_row
+from persona.sft_trainer import SharedPrefixTrainer
+
+Recipe = Literal["default", "seed"]
+
+TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+MANIFEST = "manifest.json"
+WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SftSettings:
+    """Hyper-parameters; saved beside the adapter.
+
+    rank and alpha are LoRA's r and lora_alpha (the update is scaled by alpha / rank).
+    batch_rows rows make one optimiser step. patience_epochs evaluations without a better
+    validation loss stop the run; the best epoch is what is kept.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.05
+    learning_rate: float = 5e-4
+    warmup_share: float = 0.05
+    epochs: int = 4
+    batch_rows: int = 16
+    max_row_tokens: int = 1024
+    patience_epochs: int = 1
+    seed: int = 20250317
+
+
+def recipe_settings(recipe: Recipe) -> SftSettings:
+    """`default` is ours; `seed` is the founding report's: alpha 128 and ten epochs, none skipped."""
+    if recipe == "default":
+        return SftSettings()
+    return replace(SftSettings(), alpha=128, epochs=10, learning_rate=2e-4, patience_epochs=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingProgress:
+    """Told after every optimiser step; losses are nats per reply token, None until known."""
+
+    step: int
+    steps: int
+    loss: float | None
+    validation_loss: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """What to train on and where.
+
+    `work_folder` holds checkpoints; the finished adapter appears in `adapters_folder` under its id.
+    """
+
+    card: Card
+    rows: Sequence[DialogueRow]
+    work_folder: Path
+    adapters_folder: Path
+    settings: SftSettings = field(default_factory=SftSettings)
+    report: Callable[[TrainingProgress], None] | None = None
+
+
+def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
+    """Train, publish the adapter's folder atomically and return its manifest.
+
+    An interrupted run continues from its last epoch when called again with the same work folder,
+    settings and data. Raises TrainingError when there is nothing to train on or the loss is no
+    longer a number.
+    """
+    settings = run.settings
+    train_rows = [row for row in run.rows if row.split == "train"]
+    validation_rows = [row for row in run.rows if row.split == "validation"]
+    if not train_rows or not validation_rows:
+        raise TrainingError(
+            f"the data hold {len(train_rows)} training and {len(validation_rows)} validation rows; "
+            "expected some of both: see `yogeiko persona check`"
+        )
+    fingerprint = _fingerprint(loaded, run)
+    work_folder = run.work_folder / fingerprint
+    set_seed(settings.seed)
+    base = loaded.model
+    if loaded.quantization == "nf4":
+        base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+    model = get_peft_model(base, lora_config(settings))
+    trainer = SharedPrefixTrainer(
+        model=model,
+        args=_arguments(settings, loaded, work_folder),
+        train_dataset=dataset(encode_rows(loaded, run.card, train_rows, settings.max_row_tokens)),
+        eval_dataset=dataset(
+            encode_rows(loaded, run.card, validation_rows, settings.max_row_tokens)
+        ),
+        processing_class=loaded.tokenizer,
+        data_collator=RowCollator(
+            packer=SharedPrefixCollator(pad_token_id=loaded.tokenizer.pad_token_id or 0)
+        ),
+        callbacks=[
+            _Reporter(run.report),
+            EarlyStoppingCallback(early_stopping_patience=settings.patience_epochs),
+        ],
+    )
+    trainer.train(resume_from_checkpoint=_checkpoint(work_folder))
+    history = trainer.state.log_history
+    manifest = _manifest(loaded, run, fingerprint, history)
+    _publish(model, run.adapters_folder / str(manifest["id"]), manifest)
+    return manifest
+
+
+def lora_config(settings: SftSettings) -> LoraConfig:
+    """LoRA on attention and feed-forward, as in the founding report."""
+    return LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(TARGET_MODULES),
+        task_type="CAUSAL_LM",
+    )
+
+
+def encode_rows(
+    loaded: LoadedModel, card: Card, rows: Sequence[DialogueRow], max_tokens: int
+) -> list[EncodedRow]:
+    """Rows as the engine would see them: the same messages, the same template."""
+    return [
+        encode_row(
+            loaded.tokenizer,
+            build_messages(card, row.history, row.user, row.facts),
+            row.reply,
+            max_tokens,
+        )
+        for row in rows
+    ]
+
+
+def dataset(rows: Sequence[EncodedRow]) -> Dataset:
+    """Rows as the trainer wants them; `RowCollator` turns them back."""
+    return Dataset.from_dict(
+        {
+            "input_ids": [list(row.input_ids) for row in rows],
+            "reply_start": [row.reply_start for row in rows],
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowCollator:
+    """Dataset records to packed tensors."""
+
+    packer: SharedPrefixCollator
+
+    def __call__(self, records: list[dict[str, object]]) -> dict[str, torch.Tensor]:
+        rows = [
+            EncodedRow(
+                input_ids=tuple(record["input_ids"]),  # type: ignore[arg-type]
+                reply_start=int(str(record["reply_start"])),
+            )
+            for record in records
+        ]
+        return self.packer(rows)
+
+
+class _Reporter(TrainerCallback):
+    def __init__(self, report: Callable[[TrainingProgress], None] | None) -> None:
+        self._report = report
+        self._loss: float | None = None
+        self._validation_loss: float | None = None
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        logs = logs or {}
+        self._loss = logs.get("loss", self._loss)
+        self._validation_loss = logs.get("eval_loss", self._validation_loss)
+        if self._loss is not None and not math.isfinite(self._loss):
+            raise TrainingError(
+                f"the loss became {self._loss} at step {state.global_step}; expected a number: "
+                "train again with a smaller learning rate"
+            )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        if self._report is not None:
+            self._report(
+                TrainingProgress(
+                    step=state.global_step,
+                    steps=state.max_steps,
+                    loss=self._loss,
+                    validation_loss=self._validation_loss,
+                )
+            )
+
+
+def _arguments(settings: SftSettings, loaded: LoadedModel, work_folder: Path) -> SFTConfig:
+    return SFTConfig(
+        output_dir=str(work_folder),
+        per_device_train_batch_size=settings.batch_rows,
+        per_device_eval_batch_size=settings.batch_rows,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup_share,
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        logging_steps=5,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=loaded.dtype == torch.bfloat16,
+        gradient_checkpointing=False,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+
+
+def _checkpoint(work_folder: Path) -> str | None:
+    if not work_folder.is_dir():
+        return None
+    found: str | None = get_last_checkpoint(str(work_folder))
+    return found
+
+
+def _fingerprint(loaded: LoadedModel, run: TrainingRun) -> str:
+    content = json.dumps(
+        [loaded.sha256, loaded.quantization, asdict(run.settings), data_sha256(run.rows)]
+    )
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def data_sha256(rows: Sequence[DialogueRow]) -> str:
+    """Hex SHA-256 over all rows' content, in their order."""
+    content = json.dumps([asdict(row) for row in rows], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _manifest(
+    loaded: LoadedModel, run: TrainingRun, fingerprint: str, history: list[dict[str, float]]
+) -> dict[str, object]:
+    evaluations = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    return {
+        "id": f"{run.card.id}-sft-{fingerprint}",
+        "kind": "sft",
+        "card": run.card.id,
+        "base_sha256": loaded.sha256,
+        "data_sha256": data_sha256(run.rows),
+        "rows": {
+            split: sum(row.split == split for row in run.rows) for split in ("train", "validation")
+        },
+        "settings": asdict(run.settings),
+        "quantization": loaded.quantization,
+        "metrics": {
+            "validation_loss_per_epoch": [round(loss, 4) for loss in evaluations],
+            "best_validation_loss": round(min(evaluations), 4),
+            "last_training_loss": round(losses[-1], 4) if losses else None,
+        },
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _publish(model: PeftModel, target: Path, manifest: dict[str, object]) -> None:
+    """Weights as bf16 safetensors, PEFT's config, and last the manifest with the weights' hash."""
+    weights = {
+        name: tensor.detach().to(torch.bfloat16).contiguous().cpu()
+        for name, tensor in get_peft_model_state_dict(model).items()
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with published_folder(target) as folder:
+        model.peft_config["default"].save_pretrained(folder)
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+        manifest["sha256"] = file_sha256(folder / WEIGHTS)
+        text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+        (folder / MANIFEST).write_text(text, encoding="utf-8")
