@@ -26,7 +26,6 @@ from persona.engine import (
 from persona.errors import AdapterError, EngineBusyError
 from store.adapters import list_deployments, load_adapter
 from store.database import Database
-from store.errors import NotFoundError
 from store.facts import list_facts
 from store.records import ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
 from store.replies import begin_reply, finish_reply, grow_reply
@@ -105,29 +104,28 @@ class ReplyWorker:
     def _ready_adapter(self, brain: Brain, wanted: str | None) -> str | None:
         """Return `wanted` once the engine knows it, else the newest earlier one that is sound.
 
-        A damaged adapter must not silence the chat. Raises AdapterError when none is sound.
+        A damaged adapter must not silence the chat; those made for another base model are passed
+        over, and when no other was ever in production the bare model answers (None). Raises
+        AdapterError when all that fit the model are damaged.
         """
         if wanted is None:
             return None
         with self._database.reading() as session:
             earlier = [deployment.adapter for deployment in list_deployments(session)]
-        candidates = dict.fromkeys([wanted, *earlier])
-        fault: Exception | None = None
-        for adapter in candidates:
+            known = [load_adapter(session, one) for one in dict.fromkeys([wanted, *earlier])]
+        faults: list[str] = []
+        for adapter in (one for one in known if one.base == brain.base_sha256):
             try:
-                self._teach_adapter(brain, adapter)
-            except (AdapterError, NotFoundError) as error:
-                logger.error("Adapter %s is refused: %s", adapter, error)
-                fault = fault or error
+                if adapter.id not in brain.engine.adapters():
+                    brain.engine.add_adapter(adapter.id, Path(adapter.folder))
+            except AdapterError as error:
+                logger.error("Adapter %s is refused: %s", adapter.id, error)
+                faults.append(str(error))
             else:
-                return adapter
-        raise AdapterError(f"no adapter can be used: {fault}")
-
-    def _teach_adapter(self, brain: Brain, adapter: str) -> None:
-        if adapter not in brain.engine.adapters():
-            with self._database.reading() as session:
-                folder = Path(load_adapter(session, adapter).folder)
-            brain.engine.add_adapter(adapter, folder)
+                return adapter.id
+        if faults:
+            raise AdapterError(f"no adapter can be used: {'; '.join(faults)}")
+        return None
 
     def _consume(self, generation: Generation, job: ReplyJob, live: LiveReply) -> ReplyEnd:
         """Follow the events to the end. Text is checked before anybody sees or stores it."""

@@ -1,10 +1,11 @@
 """The parent application: guards, identity, the API, static files and the mounted chat page."""
 
+import fcntl
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,10 +61,10 @@ def create_app(settings: Settings, chat: ChatService) -> FastAPI:
 
 def serve(settings: Settings, make_chat: Callable[[Settings], ChatService]) -> None:
     """Serve until interrupted. Raises StartError when it may not or cannot start."""
-    chat = make_chat(settings)
-    check_bind(settings.server, chat.database)
-    app = create_app(settings, chat)
-    with bind(settings.server) as listener:
+    with alone(settings.home), bind(settings.server) as listener:
+        chat = make_chat(settings)
+        check_bind(settings.server, chat.database)
+        app = create_app(settings, chat)
         uvicorn.Server(uvicorn_config(app, settings.server)).run(sockets=[listener])
 
 
@@ -80,6 +81,23 @@ def uvicorn_config(app: FastAPI, server: ServerSettings) -> uvicorn.Config:
         forwarded_allow_ips=list(server.trusted_proxies),
         ws="none",
     )
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold the home for one server, until the block or the process ends. Raises StartError.
+
+    A starting server ends the replies that a dead one left; a living one's must not be touched.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / "server.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(
+                f"another yogeiko already serves {home}; stop it or choose another --home"
+            ) from error
+        yield
 
 
 def bind(server: ServerSettings) -> socket.socket:

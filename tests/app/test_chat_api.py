@@ -25,6 +25,24 @@ from tests.app.house import (
 from tests.fakes import FakeEngine
 
 
+def publish(house: House, name: str, base: str = "0" * 64) -> None:
+    """Put an adapter into production."""
+    now = datetime.now(UTC)
+    adapter = Adapter(
+        id=name,
+        parent_id=None,
+        kind="sft",
+        base=base,
+        sha256=name,
+        folder=f"/{name}",
+        manifest={},
+        created_at=now,
+    )
+    with house.database.session() as session:
+        ensure_adapter(session, adapter)
+        deploy(session, name, who="test", why="test", now=now)
+
+
 def test_a_reply_streams_and_is_kept(client: TestClient, engine: FakeEngine) -> None:
     engine.token_seconds = 0.03
     conversation = start_conversation(client)
@@ -314,29 +332,28 @@ def test_odd_characters_are_kept_or_dropped_but_never_break(client: TestClient, 
 def test_the_active_adapter_answers_new_conversations_only(
     client: TestClient, house: House, engine: FakeEngine
 ) -> None:
-    def publish(name: str) -> None:
-        now = datetime.now(UTC)
-        adapter = Adapter(
-            id=name,
-            parent_id=None,
-            kind="sft",
-            base="b",
-            sha256=name,
-            folder=f"/{name}",
-            manifest={},
-            created_at=now,
-        )
-        with house.database.session() as session:
-            ensure_adapter(session, adapter)
-            deploy(session, name, who="test", why="test", now=now)
-
-    publish("v1")
+    publish(house, "v1")
     old = start_conversation(client)
     assert exchange(client, old, "一")["replies"][0]["adapter"] == "v1"
-    publish("v2")
+    publish(house, "v2")
     assert exchange(client, old, "二")["replies"][0]["adapter"] == "v1"
     assert exchange(client, start_conversation(client), "三")["replies"][0]["adapter"] == "v2"
     engine.refused_adapters = frozenset({"v3"})
-    publish("v3")
+    publish(house, "v3")
     assert exchange(client, start_conversation(client), "四")["replies"][0]["adapter"] == "v2"
     assert [request.adapter for request in engine.requests] == ["v1", "v1", "v2", "v2"]
+
+
+def test_an_adapter_for_another_base_model_is_passed_over(client: TestClient, house: House) -> None:
+    publish(house, "foreign", base="another model")
+    turn = exchange(client, start_conversation(client), "はい")
+    assert (turn["replies"][0]["status"], turn["replies"][0]["adapter"]) == ("done", None)
+
+
+def test_when_every_adapter_is_damaged_the_reply_fails(
+    client: TestClient, house: House, engine: FakeEngine
+) -> None:
+    engine.refused_adapters = frozenset({"v1"})
+    publish(house, "v1")
+    turn = exchange(client, start_conversation(client), "はい")
+    assert turn["replies"][0]["status"] == "failed"

@@ -4,17 +4,20 @@ import asyncio
 import json
 import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from app.errors import StartError
 from app.rate_limit import RateLimiter
-from app.server import bind, check_bind, is_loopback
+from app.server import alone, bind, check_bind, is_loopback
 from app.settings import ServerSettings
+from store.database import Database, open_database
 from store.tables import OperatorRow
 from tests.app.house import ORIGIN, PAGE_HEADERS, House, error_code, open_house
 from tests.fakes import FakeEngine
@@ -40,6 +43,13 @@ FOREIGN_ORIGINS = [
     "http://localhost",
     "",
 ]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One application for this file: no refused request may leave a trace in it."""
+    with open_house(tmp_path_factory.mktemp("guards") / "home", FakeEngine()) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(
@@ -273,8 +283,16 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
 
 
 def test_websockets_are_closed(client: TestClient) -> None:
-    with pytest.raises(Exception, match="1008"), client.websocket_connect("/chat/ws"):
+    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect("/chat/ws"):
         pass
+    assert closed.value.code == 1008
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'y.db'}")
+    yield opened
+    opened.close()
 
 
 @pytest.mark.parametrize(
@@ -291,22 +309,31 @@ def test_websockets_are_closed(client: TestClient) -> None:
         ("localhost.evil.example", False),
     ],
 )
-def test_an_open_bind_needs_an_operator(house: House, host: str, loopback: bool) -> None:
-    from datetime import UTC, datetime  # noqa: PLC0415 - only this test needs a clock
-
+def test_an_open_bind_needs_an_operator(database: Database, host: str, loopback: bool) -> None:
     server = ServerSettings(host=host)
     assert is_loopback(host) is loopback
     if loopback:
-        check_bind(server, house.database)
+        check_bind(server, database)
         return
     with pytest.raises(StartError, match="yogeiko operator add"):
-        check_bind(server, house.database)
-    with house.database.session() as session:
+        check_bind(server, database)
+    with database.session() as session:
         now = datetime.now(UTC)
         session.add(OperatorRow(name="op", password_hash="h", created_at=now, disabled_at=None))
-    check_bind(server, house.database)
+    check_bind(server, database)
 
 
 def test_a_taken_port_is_one_sentence() -> None:
     with bind(ServerSettings(port=18473)), pytest.raises(StartError, match="choose another"):
         bind(ServerSettings(port=18473))
+
+
+def test_a_home_has_one_server_at_a_time(tmp_path: Path) -> None:
+    def serve_again() -> None:
+        with alone(tmp_path):
+            raise AssertionError("two servers hold one home")
+
+    with alone(tmp_path), pytest.raises(StartError, match="already serves"):
+        serve_again()
+    with alone(tmp_path):
+        pass

@@ -3,12 +3,14 @@
 import itertools
 import json
 import threading
+from collections.abc import Iterator
 
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from tests.app.house import House, error_code, exchange, follow, start_conversation
+from tests.app.house import House, error_code, exchange, follow, open_house, start_conversation
+from tests.fakes import FakeEngine
 
 SECRET = "カナリア"
 NOT_FOUND = "the other's id is answered like an id of nobody"
@@ -59,8 +61,12 @@ def _flat(routes: list) -> list:
     return found
 
 
-def _request(client: TestClient, rule: tuple[str, str], path: str) -> object:
-    return client.request(rule[0], path, json=RULES[rule][1])
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One application for this file: every test brings visitors of its own."""
+    engine = FakeEngine(lines=("ごきげんよう。",))
+    with open_house(tmp_path_factory.mktemp("isolation") / "home", engine) as opened:
+        yield opened
 
 
 def test_every_route_has_a_rule(house: House) -> None:
