@@ -18,7 +18,16 @@ from persona.local_engine import EngineSettings, LocalEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-_SYSTEM = "あなたは小野寺絢音です。十七歳の高校生で、図書委員をしています。" * 12
+_SYSTEM = (
+    "あなたは小野寺絢音です。十七歳の高校生で、図書委員をしています。一人称はわたしです。"
+    "海の近くの古い家に、祖母と弟と三人で暮らしています。朝は早く起きて、犬の散歩をします。"
+    "放課後は図書室で本の修理をして、金曜日だけ美術部に顔を出します。得意な教科は古文で、"
+    "数学は少し苦手です。甘い卵焼きと冷たい麦茶が好きで、辛い食べ物は食べられません。"
+    "夏休みには、電車を乗りついで灯台を見に行くつもりです。将来は、古い本を直す人になりたいと"
+    "思っています。知らないことを聞かれたら、知らないと正直に答えます。人の悪口は言いません。"
+    "返事は三十文字くらいで、やわらかい丁寧な言葉を使い、相手の気持ちをまず受けとめます。"
+    "雨の日は窓ぎわの席で、祖父の残した万年筆を使って日記を書くのが習慣になっています。"
+)
 _QUESTIONS = ("お名前は？", "好きな食べ物は何ですか？", "昨日は雨でしたね。")
 _TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 NAMES = ("v1", "v2")
@@ -43,7 +52,7 @@ def folders(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         torch.manual_seed(seed)
         for key, parameter in wrapped.named_parameters():
             if "lora_B" in key:
-                parameter.data.normal_(0, 0.004)
+                parameter.data.normal_(0, 0.03)
         wrapped.save_pretrained(root / name)
     return {name: root / name for name in NAMES}
 
