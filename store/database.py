@@ -141,13 +141,16 @@ def _parse(url: str) -> URL:
 
 def _make_engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        )
     path = Path(str(url.database))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # The file holds conversations: nobody else on the machine may read it (nor -wal, -shm,
     # which SQLite creates with the permissions of the database).
     path.touch(mode=0o600, exist_ok=True)
-    engine = create_engine(url, pool_size=10, max_overflow=20)
+    # Errors are logged, and what visitors said must not be in a log.
+    engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _on_sqlite_begin)
     return engine

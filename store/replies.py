@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from store.japanese_search import fold
 from store.records import MOVING, Reply, ReplyEnd, SafetyCatch
-from store.tables import ConversationRow, ReplyRow, SafetyEventRow
+from store.tables import ReplyRow, SafetyEventRow
 from store.turns import reply_record
 from store.visitors import new_id
 
@@ -58,16 +58,6 @@ def finish_interrupted(session: Session, *, now: datetime) -> int:
         row.error = INTERRUPTED
         row.finished_at = now
     return len(rows)
-
-
-def moving_replies(session: Session, conversation_id: str) -> list[str]:
-    """Return the ids of the replies of a conversation that are being made."""
-    return [
-        reply.id
-        for turn in session.get_one(ConversationRow, conversation_id).turns
-        for reply in turn.replies
-        if reply.status in MOVING
-    ]
 
 
 def _record_catch(session: Session, row: ReplyRow, caught: SafetyCatch, *, now: datetime) -> None:

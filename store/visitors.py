@@ -5,6 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import uuid4
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store.errors import NotFoundError
@@ -49,9 +50,7 @@ def ensure_visitor(session: Session, visitor_id: str, *, now: datetime) -> Visit
         raise NotFoundError("this visitor was erased")
     row = session.get(VisitorRow, visitor_id, with_for_update=True)
     if row is None:
-        row = VisitorRow(id=visitor_id, consent=None, consent_at=None, created_at=now)
-        session.add(row)
-        session.flush()
+        row = _insert(session, visitor_id, now)
     return _record(row)
 
 
@@ -68,6 +67,17 @@ def list_visitors(session: Session) -> list[Visitor]:
     """Return everybody, oldest first."""
     rows = session.query(VisitorRow).order_by(VisitorRow.created_at, VisitorRow.id)
     return [_record(row) for row in rows]
+
+
+def _insert(session: Session, visitor_id: str, now: datetime) -> VisitorRow:
+    """Return the new row, or the one that a request at the same moment made first."""
+    fresh = VisitorRow(id=visitor_id, consent=None, consent_at=None, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(fresh)
+    except IntegrityError:
+        return session.get_one(VisitorRow, visitor_id, with_for_update=True)
+    return fresh
 
 
 def _record(row: VisitorRow) -> Visitor:
