@@ -18,6 +18,9 @@ def head_cross_entropy(
     hidden: (positions, width), gradient flows into it. head: (vocabulary, width), frozen.
     targets: (positions,) token ids. soft_cap: Gemma-2's tanh bound on logits, None without.
     """
+    if not torch.is_grad_enabled():
+        # A custom function is told what its inputs want, not that nobody will go backward.
+        hidden = hidden.detach()
     loss: torch.Tensor = _HeadCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden, head, targets, soft_cap
     )
@@ -50,6 +53,8 @@ class _HeadCrossEntropy(torch.autograd.Function):
             surplus = logits.sub_(peak).exp_()
             mass = surplus.sum(-1, keepdim=True)
             total += (mass.squeeze(-1).log() - chosen).sum()
+            if not ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
+                continue
             surplus.div_(mass)
             surplus[rows, targets[own]] -= 1
             if slope is not None:
@@ -59,8 +64,8 @@ class _HeadCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: torch.autograd.function.FunctionCtx, grad_output: torch.Tensor
     ) -> tuple[torch.Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
+        (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return gradient * grad_output.to(gradient.dtype), None, None, None

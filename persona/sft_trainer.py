@@ -5,10 +5,12 @@ from peft import PeftModel
 from transformers import DynamicCache, PreTrainedModel
 from trl import SFTTrainer
 
+from persona.errors import TrainingError
 from persona.head_loss import head_cross_entropy
 from persona.sft_batch import IGNORED
 
 _GROUP_ROWS = 4
+_WIDTH_STEP = 8
 
 
 class SharedPrefixTrainer(SFTTrainer):
@@ -25,10 +27,18 @@ class SharedPrefixTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Sum of the reply tokens' negative log-likelihood over their number in the whole step."""
+        """Sum of the reply tokens' negative log-likelihood over their number in the whole step.
+
+        Raises TrainingError when it is no finite number, before any weight is changed by it.
+        """
         hidden, targets = reply_states(model, inputs)
         count = len(targets) if num_items_in_batch is None else num_items_in_batch
         loss = reply_loss(model, hidden, targets) / count
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss.item()} after step {self.state.global_step}; expected a "
+                "finite number: train again with a smaller learning rate"
+            )
         return (loss, {"loss": loss}) if return_outputs else loss
 
     def prediction_step(
@@ -65,7 +75,7 @@ def reply_states(
     states, targets = [], []
     for start in range(0, len(inputs["input_ids"]), _GROUP_ROWS):
         own = slice(start, start + _GROUP_ROWS)
-        width = int(inputs["attention_mask"][own].sum(-1).max())
+        width = _rounded(int(inputs["attention_mask"][own].sum(-1).max()))
         labels = inputs["labels"][own, :width]
         rows = len(labels)
         cache = None if once is None else _repeated(once.past_key_values, rows)
@@ -80,6 +90,11 @@ def reply_states(
         states.append(hidden[wanted])
         targets.append(labels[wanted])
     return torch.cat(states), torch.cat(targets)
+
+
+def _rounded(width: int) -> int:
+    """Up to the next multiple, so that few distinct shapes occur: each costs oneDNN memory."""
+    return -(-width // _WIDTH_STEP) * _WIDTH_STEP
 
 
 def _repeated(cache: DynamicCache, rows: int) -> DynamicCache:

@@ -39,8 +39,7 @@ def import_rows(
         "read": report.read,
         "kept": report.kept,
         "refused": [
-            {"reason": one.reason, "count": one.count, "example": one.example}
-            for one in report.refused
+            {"reason": one.reason, "count": one.count, "first": one.first} for one in report.refused
         ],
         "licence": report.licence.name,
         "may_train": report.licence.may_train,
@@ -52,7 +51,7 @@ def import_rows(
         return
     click.echo(f"{format_name}: read {report.read}, kept {report.kept}")
     for one in report.refused:
-        click.echo(f"  refused {one.count}: {one.reason} (e.g. {one.example})")
+        click.echo(f"  refused {one.count}: {one.reason} (first: {one.first})")
     training = "may be trained on" if report.licence.may_train else "for evaluation only"
     click.echo(f"licence: {report.licence.name}, {training}. {report.licence.notice}")
     click.echo(f"written: {target}")
