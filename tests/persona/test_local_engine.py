@@ -22,6 +22,7 @@ from tests.persona.tiny_model import tiny_loaded, write_adapter
 
 _SYSTEM = "わたしは本。すきなものは稽古です。" * 2
 _GREEDY = Sampling(temperature=0, repetition_penalty=1.3, max_new_tokens=24)
+_SHORT = Sampling(temperature=0, repetition_penalty=1.3, max_new_tokens=8)
 _LONG = Sampling(temperature=0, repetition_penalty=1.3, max_new_tokens=150)
 NAMES = ["v1", "v2", "v3", "v4"]
 
@@ -96,7 +97,7 @@ def test_100_swaps_and_8_streams_equal_the_calm_run(folders: dict[str, Path]) ->
     questions = [f"{n}のしつもん。なにがすき？" for n in range(13)]
     calm_engine = _engine(folders)
     calm = {
-        (name, question): _end(calm_engine.submit(_ask(question, name))).text
+        (name, question): _end(calm_engine.submit(_ask(question, name, _SHORT))).text
         for name in NAMES
         for question in questions
     }
@@ -108,7 +109,7 @@ def test_100_swaps_and_8_streams_equal_the_calm_run(folders: dict[str, Path]) ->
     def stream(number: int) -> None:
         for turn, question in enumerate(questions):
             name = NAMES[(number + turn) % len(NAMES)]
-            if _end(busy.submit(_ask(question, name))).text != calm[name, question]:
+            if _end(busy.submit(_ask(question, name, _SHORT))).text != calm[name, question]:
                 wrong.append((name, question))
 
     threads = [threading.Thread(target=stream, args=(n,)) for n in range(8)]
