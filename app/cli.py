@@ -48,13 +48,18 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors of ours become one sentence."""
     try:
-        cli.main(standalone_mode=False)
+        # Without standalone mode click returns the code of ctx.exit() instead of leaving with it.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"error: {error}; see to it that the file or place can be used", err=True)
+        sys.exit(1)
     except Exception as error:
         # Rooms raise errors whose message is a sentence for people; their modules are heavy, so
         # they are told apart by where they come from instead of by importing them all.

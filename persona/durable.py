@@ -27,18 +27,26 @@ def published_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    # Removing the old folder in place could leave half of it under the name of the whole.
+    replaced = target.with_name(f".replaced-{target.name}")
+    shutil.rmtree(replaced, ignore_errors=True)
     if target.exists():
-        shutil.rmtree(target)
+        target.rename(replaced)
     partial.rename(target)
     _sync(target.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def write_file(target: Path, content: bytes) -> None:
     """Replace `target` by `content` in one rename, on disk before returning."""
     partial = target.with_name(f".partial-{target.name}")
-    partial.write_bytes(content)
-    _sync(partial)
-    partial.rename(target)
+    try:
+        partial.write_bytes(content)
+        _sync(partial)
+        partial.rename(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     _sync(target.parent)
 
 

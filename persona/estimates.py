@@ -25,7 +25,9 @@ def rate(hits: Sequence[bool]) -> Estimate | None:
     share = sum(hits) / n
     centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    return Estimate(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half), n=n)
+    # At 0 and 1 a bound is the share itself, which rounding would put on its wrong side.
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Estimate(value=share, low=min(share, low), high=max(share, high), n=n)
 
 
 def mean(values: Sequence[float]) -> Estimate | None:

@@ -132,10 +132,18 @@ class _Cursor:
 
 
 def parse(raw: memoryview) -> Gguf:
-    """Parse the container. Raises ModelError when the bytes are no GGUF file."""
+    """Parse the container. Raises ModelError when the bytes are no whole GGUF file."""
     if bytes(raw[:4]) != b"GGUF":
         raise ModelError(f"the file starts with {bytes(raw[:4])!r}; expected a GGUF file")
-    cursor = _Cursor(raw)
+    try:
+        return _parse(raw, _Cursor(raw))
+    except (struct.error, KeyError, ValueError) as error:
+        raise ModelError(
+            f"the GGUF file of {len(raw)} bytes is cut off or damaged ({error}); fetch it again"
+        ) from error
+
+
+def _parse(raw: memoryview, cursor: _Cursor) -> Gguf:
     cursor.scalar("I")
     tensor_count, entry_count = cursor.scalar("Q"), cursor.scalar("Q")
     metadata: dict[str, object] = {}
@@ -244,8 +252,8 @@ def _config(source: Gguf) -> Gemma3TextConfig:
 def _tokenizer(source: Gguf) -> GemmaTokenizer:
     tokens = source.strings("tokenizer.ggml.tokens")
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    scores = source.metadata["tokenizer.ggml.scores"]
-    kinds = source.metadata["tokenizer.ggml.token_type"]
+    scores = source.metadata.get("tokenizer.ggml.scores")
+    kinds = source.metadata.get("tokenizer.ggml.token_type")
     if not isinstance(scores, list) or not isinstance(kinds, list):
         raise ModelError("the GGUF file holds no token scores; use a Gemma-3 GGUF file")
     tokenizer = GemmaTokenizer(vocab=vocabulary, merges=_merges(vocabulary, scores))

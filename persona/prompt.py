@@ -78,7 +78,8 @@ def _disarmed(found: re.Match[str]) -> str:
 
 
 def _listed(facts: Sequence[str]) -> str:
-    return "\n".join([_FACTS_MARK, *(f"・{fact}" for fact in facts)])
+    # Facts too: operators add them from what visitors said.
+    return "\n".join([_FACTS_MARK, *(f"・{neutralise(fact)}" for fact in facts)])
 
 
 def _spoken(history: Sequence[Message]) -> list[Message]:

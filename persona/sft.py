@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,26 +11,25 @@ from typing import Literal
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
-from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 from transformers import (
-    EarlyStoppingCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
 from persona.base_model import LoadedModel
 from persona.card import Card
-from persona.dialogues import DialogueRow
+from persona.dialogues import DialogueRow, Split
 from persona.durable import file_sha256, published_folder
 from persona.errors import TrainingError
 from persona.prompt import build_messages
 from persona.sft_batch import EncodedRow, SharedPrefixCollator, encode_row
+from persona.sft_resume import Patience, last_checkpoint
 from persona.sft_trainer import SharedPrefixTrainer
 
 Recipe = Literal["default", "seed"]
@@ -39,6 +37,7 @@ Recipe = Literal["default", "seed"]
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MANIFEST = "manifest.json"
 WEIGHTS = "adapter_model.safetensors"
+_SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +97,17 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     """Train, publish the adapter's folder atomically and return its manifest.
 
     An interrupted run continues from its last epoch when called again with the same work folder,
-    settings and data. Raises TrainingError when there is nothing to train on or the loss is no
-    longer a number.
+    settings and data; a finished one is returned as it is. The model keeps the LoRA layers: load
+    it anew for anything else. Raises TrainingError when there is nothing to train on or the loss
+    is no longer a number.
     """
     settings = run.settings
-    train_rows = [row for row in run.rows if row.split == "train"]
-    validation_rows = [row for row in run.rows if row.split == "validation"]
-    if not train_rows or not validation_rows:
-        raise TrainingError(
-            f"the data hold {len(train_rows)} training and {len(validation_rows)} validation rows; "
-            "expected some of both: see `yogeiko persona check`"
-        )
-    fingerprint = _fingerprint(loaded, run)
+    encoded = {split: _encode_split(loaded, run, split) for split in _SPLITS}
+    fingerprint = _fingerprint(loaded, settings, encoded)
+    target = run.adapters_folder / f"{run.card.id}-sft-{fingerprint}"
+    finished = _finished(target)
+    if finished is not None:
+        return finished
     work_folder = run.work_folder / fingerprint
     set_seed(settings.seed)
     base = loaded.model
@@ -119,24 +117,42 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     trainer = SharedPrefixTrainer(
         model=model,
         args=_arguments(settings, loaded, work_folder),
-        train_dataset=dataset(encode_rows(loaded, run.card, train_rows, settings.max_row_tokens)),
-        eval_dataset=dataset(
-            encode_rows(loaded, run.card, validation_rows, settings.max_row_tokens)
-        ),
+        train_dataset=dataset(encoded["train"]),
+        eval_dataset=dataset(encoded["validation"]),
         processing_class=loaded.tokenizer,
         data_collator=RowCollator(
             packer=SharedPrefixCollator(pad_token_id=loaded.tokenizer.pad_token_id or 0)
         ),
-        callbacks=[
-            _Reporter(run.report),
-            EarlyStoppingCallback(early_stopping_patience=settings.patience_epochs),
-        ],
+        callbacks=[_Reporter(run.report), Patience(settings.patience_epochs)],
     )
-    trainer.train(resume_from_checkpoint=_checkpoint(work_folder))
-    history = trainer.state.log_history
-    manifest = _manifest(loaded, run, fingerprint, history)
-    _publish(model, run.adapters_folder / str(manifest["id"]), manifest)
+    checkpoint = last_checkpoint(work_folder)
+    if checkpoint is not None and checkpoint.is_over(settings.patience_epochs):
+        set_peft_model_state_dict(model, load_file(checkpoint.best_folder / WEIGHTS))
+        history = checkpoint.state.log_history
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+        history = trainer.state.log_history
+    manifest = _manifest(loaded, run, target.name, history)
+    _publish(model, target, manifest)
     return manifest
+
+
+def _encode_split(loaded: LoadedModel, run: TrainingRun, split: Split) -> list[EncodedRow]:
+    rows = [row for row in run.rows if row.split == split]
+    if not rows:
+        raise TrainingError(
+            f"the data hold no {split} rows; expected training and validation rows: "
+            "see `yogeiko persona check`"
+        )
+    return encode_rows(loaded, run.card, rows, run.settings.max_row_tokens)
+
+
+def _finished(target: Path) -> dict[str, object] | None:
+    """The manifest of an adapter that is already there, whole."""
+    if not (target / MANIFEST).is_file() or not (target / WEIGHTS).is_file():
+        return None
+    manifest: dict[str, object] = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+    return manifest if manifest["sha256"] == file_sha256(target / WEIGHTS) else None
 
 
 def lora_config(settings: SftSettings) -> LoraConfig:
@@ -209,11 +225,6 @@ class _Reporter(TrainerCallback):
         logs = logs or {}
         self._loss = logs.get("loss", self._loss)
         self._validation_loss = logs.get("eval_loss", self._validation_loss)
-        if self._loss is not None and not math.isfinite(self._loss):
-            raise TrainingError(
-                f"the loss became {self._loss} at step {state.global_step}; expected a number: "
-                "train again with a smaller learning rate"
-            )
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -261,18 +272,16 @@ def _arguments(settings: SftSettings, loaded: LoadedModel, work_folder: Path) ->
     )
 
 
-def _checkpoint(work_folder: Path) -> str | None:
-    if not work_folder.is_dir():
-        return None
-    found: str | None = get_last_checkpoint(str(work_folder))
-    return found
-
-
-def _fingerprint(loaded: LoadedModel, run: TrainingRun) -> str:
-    content = json.dumps(
-        [loaded.sha256, loaded.quantization, asdict(run.settings), data_sha256(run.rows)]
+def _fingerprint(
+    loaded: LoadedModel, settings: SftSettings, encoded: dict[Split, list[EncodedRow]]
+) -> str:
+    """Names a run by all that decides its weights; card, prompt and template are in the tokens."""
+    digest = hashlib.sha256(
+        json.dumps([loaded.sha256, loaded.quantization, asdict(settings)]).encode()
     )
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+    for rows in encoded.values():
+        digest.update(json.dumps([asdict(row) for row in rows]).encode())
+    return digest.hexdigest()[:12]
 
 
 def data_sha256(rows: Sequence[DialogueRow]) -> str:
@@ -282,19 +291,17 @@ def data_sha256(rows: Sequence[DialogueRow]) -> str:
 
 
 def _manifest(
-    loaded: LoadedModel, run: TrainingRun, fingerprint: str, history: list[dict[str, float]]
+    loaded: LoadedModel, run: TrainingRun, adapter: str, history: list[dict[str, float]]
 ) -> dict[str, object]:
     evaluations = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
     losses = [entry["loss"] for entry in history if "loss" in entry]
     return {
-        "id": f"{run.card.id}-sft-{fingerprint}",
+        "id": adapter,
         "kind": "sft",
         "card": run.card.id,
         "base_sha256": loaded.sha256,
         "data_sha256": data_sha256(run.rows),
-        "rows": {
-            split: sum(row.split == split for row in run.rows) for split in ("train", "validation")
-        },
+        "rows": {split: sum(row.split == split for row in run.rows) for split in _SPLITS},
         "settings": asdict(run.settings),
         "quantization": loaded.quantization,
         "metrics": {
@@ -312,9 +319,11 @@ def _publish(model: PeftModel, target: Path, manifest: dict[str, object]) -> Non
         name: tensor.detach().to(torch.bfloat16).contiguous().cpu()
         for name, tensor in get_peft_model_state_dict(model).items()
     }
+    # The manifest names the base by its hash; a path on the trainer's machine is nobody's business.
+    config = replace(model.peft_config["default"], base_model_name_or_path=None)
     target.parent.mkdir(parents=True, exist_ok=True)
     with published_folder(target) as folder:
-        model.peft_config["default"].save_pretrained(folder)
+        config.save_pretrained(folder)
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
         manifest["sha256"] = file_sha256(folder / WEIGHTS)
         text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"

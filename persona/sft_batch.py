@@ -68,6 +68,8 @@ class SharedPrefixCollator:
 
     Returns prefix_ids of shape (1, prefix), and input_ids, attention_mask (1 = a token, 0 = padding
     on the right) and labels, each of shape (rows, longest rest), the rows from short to long.
+    shift_labels are the labels again: the name by which Trainer knows that they are shifted already
+    and counts the first column too.
     """
 
     pad_token_id: int
@@ -89,6 +91,7 @@ class SharedPrefixCollator:
             "input_ids": input_ids,
             "attention_mask": attention_mask,
             "labels": labels,
+            "shift_labels": labels,
         }
 
 

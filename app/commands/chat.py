@@ -1,11 +1,9 @@
 """`yogeiko chat`: ask without a server."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from persona.safety import check_reply, check_user_text, deflection
 
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import build_brain, chosen_card, publish_shipped_adapter
@@ -14,6 +12,7 @@ from app.speaker import Brain
 from persona.card import Card
 from persona.engine import Failed, Finished, GenerationRequest, Message, Sampling
 from persona.prompt import build_messages
+from persona.safety import check_reply, check_user_text, deflection
 from store.adapters import active_adapter, load_adapter
 from store.database import open_database
 
@@ -41,7 +40,9 @@ def command(
     """Print one reply per line; with --json also facts, adapter and timings."""
     if (once is None) == (lines_file is None):
         raise click.UsageError("give either --once TEXT or --file FILE")
-    texts = [once] if once is not None else _lines(lines_file)
+    texts = [once.strip()] if once is not None else _lines(lines_file)
+    if not all(texts):
+        raise click.UsageError("--once is empty; expected something to say")
     settings = load_settings(home)
     person = chosen_card(settings, card)
     bar = Bar("model")
@@ -133,8 +134,16 @@ def _make_asker(settings: Settings, card: Card, seed: int) -> _Asker:
     )
 
 
-def _lines(path: Path | None) -> Iterator[str]:
-    if path is not None:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.strip():
-                yield line.strip()
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error
+    texts = [line.strip() for line in lines if line.strip()]
+    if not texts:
+        raise click.UsageError(f"{path} holds no lines; expected something to say on each")
+    return texts

@@ -15,8 +15,9 @@ from app.commands.options import home_option, json_option, print_json
 from app.composition import chosen_card
 from app.settings import Settings, load_settings
 from persona.adapter_folder import MANIFEST
-from persona.base_model import compute_dtype, is_prepared, resolve_quantization
-from persona.model_presets import find_preset
+from persona.base_model import compute_dtype, is_prepared, prepare_model, resolve_quantization
+from persona.errors import ModelError
+from persona.model_presets import EMBEDDED, find_preset
 from store.database import open_database
 from store.errors import StoreError
 
@@ -50,7 +51,8 @@ def command(home: Path | None, as_json: bool) -> None:
         _database(settings),
     ]
     advice = [finding.advice for finding in findings if finding.advice]
-    next_step = advice[0] if advice else "run `yogeiko serve` and open http://localhost:7860"
+    page = f"http://localhost:{settings.server.port}"
+    next_step = advice[0] if advice else f"run `yogeiko serve` and open {page}"
     if as_json:
         print_json({**{one.name: one.value for one in findings}, "next": next_step})
         return
@@ -101,13 +103,19 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    ready = is_prepared(settings.model.name, settings.models_folder)
+    spec = settings.model.name
     quantization = resolve_quantization(settings.model.quantization)
+    what, advice = "ready", ""
+    if not is_prepared(spec, settings.models_folder):
+        what, advice = "not prepared", "prepare the model: `yogeiko model prepare`"
+    elif spec != EMBEDDED:
+        try:
+            source = prepare_model(spec, settings.models_folder, lambda _stage, _share: None)
+            what = "a local folder" if Path(source).is_dir() else "fetched on first use"
+        except ModelError as error:
+            what, advice = "unusable", str(error)
     return Finding(
-        name="model",
-        value=f"{settings.model.name}, quantization {quantization}, "
-        f"{'ready' if ready else 'not prepared'}",
-        advice="" if ready else "prepare the model: `yogeiko model prepare`",
+        name="model", value=f"{spec}, quantization {quantization}, {what}", advice=advice
     )
 
 

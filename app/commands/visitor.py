@@ -25,10 +25,10 @@ def command() -> None:
 def erase(visitor_id: str, yes: bool, home: Path | None, as_json: bool) -> None:
     """Erase everything of VISITOR_ID, down to the bytes of database and exports."""
     settings = load_settings(home)
-    if not yes:
-        click.confirm(
-            f"Erase everything of visitor {visitor_id}? This cannot be undone", abort=True
-        )
+    if not yes and not click.confirm(
+        f"Erase everything of visitor {visitor_id}? This cannot be undone"
+    ):
+        raise click.ClickException("nothing was erased")
     database = open_database(settings.database_url)
     erased = erase_visitor(
         database,
