@@ -1,7 +1,7 @@
 // Where the visitor writes. Enter sends, unless it confirms a conversion of an input method.
 
 import { say, stopReply } from "./actions.js";
-import { button, fill, h, icon } from "./dom.js";
+import { button, h, icon } from "./dom.js";
 import { activeReply, isBusy, on, state } from "./state.js";
 import { t } from "./texts.js";
 
@@ -69,7 +69,6 @@ export function makeComposer() {
     autocomplete: "off",
     data: { k: "composer" },
   });
-  const action = h("div", { class: "composer-action" });
   const converting = watchConversion(field);
 
   const tooLong = () => countCharacters(field.value) > limit();
@@ -81,7 +80,7 @@ export function makeComposer() {
     field.value = "";
     refreshField();
     if (await say(text)) return;
-    if (field.value === "") field.value = text;
+    field.value = field.value ? `${text}\n${field.value}` : text;
     refreshField();
     field.focus();
   }
@@ -96,42 +95,33 @@ export function makeComposer() {
     refreshAction();
   }
 
-  function refreshAction() {
-    const active = activeReply();
-    if (active) {
-      fill(
-        action,
-        h(
-          "button",
-          {
-            type: "button",
-            class: "round round-stop",
-            "aria-label": t("stop"),
-            title: t("stop"),
-            data: { k: "act" },
-            on: { click: stopReply },
-          },
-          icon("stop"),
-        ),
-      );
-      return;
-    }
-    fill(
-      action,
-      h(
-        "button",
-        {
-          type: "button",
-          class: "round round-send",
-          "aria-label": t("send"),
-          title: t("send"),
-          disabled: !ready(),
-          data: { k: "act" },
-          on: { click: send },
-        },
-        icon("send"),
-      ),
+  // Both buttons stay: one made anew with every piece of a reply could lose the click on it.
+  const round = (name, symbol, press) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: `round round-${name}`,
+        "aria-label": t(name),
+        title: t(name),
+        on: { click: press },
+      },
+      icon(symbol),
     );
+  const sendButton = round("send", "send", send);
+  const stopButton = round("stop", "stop", stopReply);
+
+  function refreshAction() {
+    const active = activeReply() !== undefined;
+    const held = document.activeElement === sendButton || document.activeElement === stopButton;
+    sendButton.hidden = active;
+    stopButton.hidden = !active;
+    sendButton.disabled = !ready();
+    hint.textContent = t(active ? "composer_wait" : "composer_hint");
+    if (!held) return;
+    if (active) stopButton.focus();
+    else if (sendButton.disabled) field.focus();
+    else sendButton.focus();
   }
 
   field.addEventListener("input", refreshField);
@@ -148,12 +138,11 @@ export function makeComposer() {
   on("status", refreshAction);
   on("me", refreshField);
 
-  hint.textContent = t("composer_hint");
   field.value = readDraft();
   const element = h(
     "div",
     { class: "composer" },
-    h("div", { class: "composer-box" }, field, action),
+    h("div", { class: "composer-box" }, field, sendButton, stopButton),
     h("div", { class: "composer-foot" }, hint, count),
   );
   refreshField();

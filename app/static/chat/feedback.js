@@ -41,8 +41,11 @@ export function thumbs(reply, opened) {
   return [thumb("up"), thumb("down")];
 }
 
-/** Returns the reasons a visitor can give; every choice is kept at once. */
-export function reasons(reply, close) {
+/**
+ * Returns the reasons a visitor can give; every choice is kept at once. `draft` ({words}) holds
+ * what is being written, across redraws; null means nothing yet.
+ */
+export function reasons(reply, draft, close) {
   const now = readReason(reply.reason);
   const keep = (next) => setFeedback(reply.id, reply.thumb, writeReason(next));
   const chips = TAGS[reply.thumb].map((tag) => {
@@ -75,9 +78,13 @@ export function reasons(reply, close) {
     autocomplete: "off",
     data: { k: `words-${reply.id}` },
   });
-  words.value = now.words;
+  words.value = draft.words ?? now.words;
+  words.addEventListener("input", () => {
+    draft.words = words.value;
+  });
   const converting = watchConversion(words);
   const finish = async () => {
+    draft.words = null;
     await keep({ tags: now.tags, words: words.value });
     close();
   };

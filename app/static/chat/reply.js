@@ -14,7 +14,7 @@ const SWIPE_PX = 56;
  * `setText` only lets the words grow.
  */
 export function makeReply(turn) {
-  const ui = { turn, reasonsOpen: false, cluesOpen: false };
+  const ui = { turn, reasonsOpen: false, cluesOpen: false, draft: { words: null } };
   const body = h("div", { class: "reply-body" });
   const under = h("div", { class: "reply-under" });
   const card = h("div", { class: "reply-card" }, body);
@@ -40,11 +40,14 @@ export function makeReply(turn) {
   }
 
   function underneath(reply, next) {
-    const rows = [h("div", { class: "acts" }, ...acts(reply, next))];
+    const many = next.replies.length > 1;
+    const rows = [
+      h("div", { class: many ? "acts acts-many" : "acts" }, ...acts(reply, next)),
+    ];
     if (ui.cluesOpen) rows.push(clues(reply));
     if (ui.reasonsOpen && reply.thumb) {
       rows.push(
-        reasons(reply, () => {
+        reasons(reply, ui.draft, () => {
           ui.reasonsOpen = false;
           update(ui.turn);
           toast(t("thanks"));
@@ -72,16 +75,22 @@ export function makeReply(turn) {
         ...thumbs(reply, (open) => {
           ui.reasonsOpen = open;
         }),
-        button({
-          label: t("copy"),
-          symbol: "copy",
-          key: `copy-${next.id}`,
-          press: () => copyText(reply.text),
-        }),
+        copyButton(reply, next),
       );
     }
     if (reply.facts.length > 0) items.push(clueButton(reply, next));
     return items;
+  }
+
+  function copyButton(reply, next) {
+    const copy = button({
+      label: t("copy"),
+      symbol: "copy",
+      key: `copy-${next.id}`,
+      press: () => copyText(reply.text),
+    });
+    copy.classList.add("copy-button");
+    return copy;
   }
 
   function clueButton(reply, next) {
@@ -91,6 +100,7 @@ export function makeReply(turn) {
         type: "button",
         class: "btn btn-ghost clue-button",
         "aria-expanded": ui.cluesOpen ? "true" : "false",
+        "aria-label": `${t("clues")} ${reply.facts.length}`,
         data: { k: `clue-${next.id}` },
         on: {
           click: () => {
@@ -100,7 +110,8 @@ export function makeReply(turn) {
         },
       },
       icon("clue"),
-      h("span", {}, t("clues", { n: reply.facts.length })),
+      h("span", { class: "clue-word" }, t("clues")),
+      h("span", {}, String(reply.facts.length)),
     );
   }
 

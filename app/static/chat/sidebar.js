@@ -33,6 +33,8 @@ export function makeSidebar({ opened, settings }) {
   const ui = { menu: null, renaming: null };
 
   function draw() {
+    // A list that arrives while a title is being written must not take the field away.
+    if (ui.renaming && items.querySelector(".rename")) return;
     if (state.conversations.length === 0) {
       fill(items, h("li", { class: "talks-none" }, t(state.query ? "search_none" : "list_none")));
       return;
@@ -104,7 +106,17 @@ export function makeSidebar({ opened, settings }) {
         t(`export_${format}`),
       );
     const act = (symbol, text, press, kind = "") =>
-      h("button", { type: "button", class: kind, on: { click: press } }, icon(symbol), text);
+      h(
+        "button",
+        {
+          type: "button",
+          class: kind,
+          data: { k: `${symbol}-${talk.id}` },
+          on: { click: press },
+        },
+        icon(symbol),
+        text,
+      );
     return h(
       "div",
       {
