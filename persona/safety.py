@@ -47,11 +47,10 @@ class _CompiledRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Filter:
-    """Categories in order of precedence, and what is cut out of the two kana views first."""
+    """Categories in order of precedence, and what is cut out first."""
 
     categories: tuple[tuple[Category, tuple[_CompiledRule, ...]], ...]
-    innocent_exact: re.Pattern[str]
-    innocent_folded: re.Pattern[str]
+    innocent: re.Pattern[str]
 
 
 def check_user_text(text: str) -> SafetyVerdict:
@@ -89,8 +88,7 @@ def _compile(categories: tuple[tuple[Category, Sequence[Rule]], ...]) -> _Filter
             (category, tuple(_compile_rule(item) for item in rules))
             for category, rules in categories
         ),
-        innocent_exact=re.compile(_as_view(together, "exact")),
-        innocent_folded=re.compile(_as_view(together, "folded")),
+        innocent=re.compile(_as_view(together, "exact")),
     )
 
 
@@ -113,11 +111,8 @@ def _as_view(pattern: str, view: View) -> str:
 
 def _check(text: str, rules: _Filter) -> SafetyVerdict:
     seen = views(text)
-    texts: dict[View, str] = {
-        "latin": seen.latin,
-        "exact": rules.innocent_exact.sub(CUT, seen.exact),
-        "folded": rules.innocent_folded.sub(CUT, seen.folded),
-    }
+    exact = rules.innocent.sub(CUT, seen.exact)
+    texts: dict[View, str] = {"latin": seen.latin, "exact": exact, "folded": fold_kana(exact)}
     for category, candidates in rules.categories:
         found = [item for item in candidates if item.pattern.search(texts[item.view])]
         if sum(item.weight for item in found) >= FLAG_WEIGHT:

@@ -25,22 +25,21 @@ _LOOK_ALIKE_BESIDE_KATAKANA = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """One text three ways: `latin` with its spaces, `exact` kana, `folded` kana."""
+    """One text two ways: `latin` with its spaces, `exact` the letters alone, kana as typed."""
 
     latin: str
     exact: str
-    folded: str
 
 
 def views(text: str) -> Views:
-    """The text without disguises; see the module's first lines for what the three are for."""
+    """The text without disguises; see the module's first lines."""
     wide = unicodedata.normalize("NFKC", text).lower()
     visible = "".join(letter for letter in wide if unicodedata.category(letter) not in _UNSEEN)
     masked = _MASKS.sub(MASK, visible)
     letters = "".join(letter for letter in masked if letter.isalnum() or letter in "○ー")
     exact = _STRETCHED.sub(r"\1", _LONG_VOWELS.sub("", letters))
     exact = _LOOK_ALIKE_BESIDE_KATAKANA.sub(lambda found: _LOOK_ALIKE[found[0]], exact)
-    return Views(latin=masked, exact=exact, folded=_STRETCHED.sub(r"\1", fold_kana(exact)))
+    return Views(latin=masked, exact=exact)
 
 
 def fold_kana(text: str) -> str:
