@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from persona.engine import Engine, Message
 
-SafetyCategory = Literal["sexual", "self_harm", "none"]
+SafetyCategory = Literal["sexual", "unsuitable", "self_harm", "none"]
 
 
 class Verdict(Protocol):

@@ -14,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import (
+    PrinterCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -27,6 +28,7 @@ from persona.card import Card
 from persona.dialogues import DialogueRow, Split
 from persona.durable import file_sha256, published_folder
 from persona.errors import TrainingError
+from persona.feature_dropout import use_feature_dropout
 from persona.prompt import build_messages
 from persona.sft_batch import EncodedRow, SharedPrefixCollator, encode_row
 from persona.sft_resume import Patience, last_checkpoint
@@ -52,10 +54,10 @@ class SftSettings:
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.05
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     warmup_share: float = 0.05
-    epochs: int = 4
-    batch_rows: int = 16
+    epochs: int = 2
+    batch_rows: int = 8
     max_row_tokens: int = 1024
     patience_epochs: int = 1
     seed: int = 20250317
@@ -114,6 +116,7 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     if loaded.quantization == "nf4":
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
     model = get_peft_model(base, lora_config(settings))
+    use_feature_dropout(model)
     trainer = SharedPrefixTrainer(
         model=model,
         args=_arguments(settings, loaded, work_folder),
@@ -125,6 +128,8 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
         ),
         callbacks=[_Reporter(run.report), Patience(settings.patience_epochs)],
     )
+    # It prints to standard output, which belongs to the command's own answer.
+    trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(work_folder)
     if checkpoint is not None and checkpoint.is_over(settings.patience_epochs):
         set_peft_model_state_dict(model, load_file(checkpoint.best_folder / WEIGHTS))

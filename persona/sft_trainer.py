@@ -9,7 +9,7 @@ from persona.errors import TrainingError
 from persona.head_loss import head_cross_entropy
 from persona.sft_batch import IGNORED
 
-_GROUP_ROWS = 4
+_GROUP_ROWS = 8
 _WIDTH_STEP = 8
 
 
