@@ -195,7 +195,7 @@ def _has_marker(folder: Path) -> bool:
 
 def _resolve(spec: str) -> str:
     path = Path(spec).expanduser()
-    if path.is_dir():
+    if spec and path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError(
                 f"the folder '{spec}' holds no config.json; expected a transformers model folder"

@@ -21,6 +21,12 @@ def _publish(target: Path, words: str) -> None:
         (folder / "inner" / "weights").write_text(words)
 
 
+def _fill_and_fail(target: Path, error: BaseException) -> None:
+    with published_folder(target) as folder:
+        (folder / "weights").write_text("half")
+        raise error
+
+
 def _fill_for_ever(target: Path) -> None:
     with published_folder(target) as folder:
         (folder / "weights").write_text("half")
@@ -62,9 +68,8 @@ def test_a_folder_appears_only_when_it_is_full(tmp_path: Path) -> None:
 
 def test_an_error_while_filling_leaves_nothing(tmp_path: Path) -> None:
     target = tmp_path / "model"
-    with pytest.raises(KeyboardInterrupt), published_folder(target) as folder:
-        (folder / "weights").write_text("half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _fill_and_fail(target, KeyboardInterrupt())
     assert list(tmp_path.iterdir()) == []
     _publish(target, "whole")
     assert (target / "inner" / "weights").read_text() == "whole"
@@ -81,9 +86,8 @@ def test_a_kill_while_filling_leaves_no_target_and_the_next_publish_works(tmp_pa
 def test_an_error_while_replacing_keeps_the_old_folder(tmp_path: Path) -> None:
     target = tmp_path / "model"
     _publish(target, "old")
-    with pytest.raises(OSError, match="full"), published_folder(target) as folder:
-        (folder / "weights").write_text("half")
-        raise OSError("the disk is full")
+    with pytest.raises(OSError, match="full"):
+        _fill_and_fail(target, OSError("the disk is full"))
     assert (target / "inner" / "weights").read_text() == "old"
     _publish(target, "new")
     assert _files(tmp_path) == ["model/inner/weights"]

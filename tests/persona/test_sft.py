@@ -420,7 +420,12 @@ def test_training_and_validation_loss_divide_by_the_same_tokens(
 ) -> None:
     """A batch whose prefix reaches to its replies has a label in its first column."""
     settings = replace(
-        _SETTINGS, learning_rate=0.0, dropout=0, batch_rows=batch_rows, epochs=batch_rows
+        _SETTINGS,
+        learning_rate=0.0,
+        dropout=0,
+        batch_rows=batch_rows,
+        epochs=batch_rows,  # five steps, after which the loss is logged
+        patience_epochs=10,
     )
     rows = [_row(f"{split}{n}", split, "ですわ。") for split in _SPLITS for n in range(5)]
     metrics = train(tiny_loaded(), _run(card, tmp_path, settings, rows))["metrics"]
