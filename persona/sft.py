@@ -14,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import (
+    PreTrainedModel,
     PrinterCallback,
     TrainerCallback,
     TrainerControl,
@@ -115,6 +116,7 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     base = loaded.model
     if loaded.quantization == "nf4":
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+        _keep_trainable(base)
     model = get_peft_model(base, lora_config(settings))
     use_feature_dropout(model)
     trainer = SharedPrefixTrainer(
@@ -140,6 +142,16 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     manifest = _manifest(loaded, run, target.name, history)
     _publish(model, target, manifest)
     return manifest
+
+
+def _keep_trainable(model: PreTrainedModel) -> None:
+    """Stop bitsandbytes from packing 4-bit weights for inference when the first epoch is evaluated.
+
+    It does so on processors with bf16 instructions, and cannot go backward through them after.
+    """
+    for module in model.modules():
+        if "support_avx512bf16_for_cpu" in vars(module):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _encode_split(loaded: LoadedModel, run: TrainingRun, split: Split) -> list[EncodedRow]:
