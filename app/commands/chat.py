@@ -1,5 +1,6 @@
 """`yogeiko chat`: ask without a server."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def command(
     home: Path | None,
     as_json: bool,
 ) -> None:
-    """Print one reply per line; with --json also facts, adapter and timings."""
+    """Print one reply per line; with --json also facts, adapter and timings, each on a line."""
     if (once is None) == (lines_file is None):
         raise click.UsageError("give either --once TEXT or --file FILE")
     texts = [once.strip()] if once is not None else _lines(lines_file)
@@ -52,8 +53,10 @@ def command(
     try:
         for text in texts:
             answer = asker.ask(text)
-            if as_json:
+            if as_json and once is not None:
                 print_json(answer)
+            elif as_json:
+                click.echo(json.dumps(answer, ensure_ascii=False))
             else:
                 click.echo(answer["reply"])
     finally:
