@@ -89,7 +89,8 @@ class FakeEngine:
     """One worker that says scripted replies, piece by piece, with `token_seconds` between.
 
     `script` items are said once each, first come first served; then `lines` are drawn by the
-    request's seed. An Exception in the script fails its request.
+    request's seed. An Exception in the script fails its request. After `hold` every reply pauses
+    behind its second piece until `release` or its own stop, however slow the machine is.
     """
 
     script: list[str | Exception] = field(default_factory=list)
@@ -105,6 +106,8 @@ class FakeEngine:
         self._waiting: list[FakeGeneration] = []
         self._wake = threading.Condition()
         self._closed = False
+        self._flowing = threading.Event()
+        self._flowing.set()
         threading.Thread(target=self._work, daemon=True).start()
 
     def submit(self, request: GenerationRequest) -> FakeGeneration:
@@ -134,7 +137,14 @@ class FakeEngine:
     def resident_adapters(self) -> list[str]:
         return list(self._known)
 
+    def hold(self) -> None:
+        self._flowing.clear()
+
+    def release(self) -> None:
+        self._flowing.set()
+
     def close(self) -> None:
+        self._flowing.set()
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -162,6 +172,9 @@ class FakeEngine:
         text = ""
         reason: FinishReason = "end"
         for start in itertools.count(0, self.piece_characters):
+            while start == 2 * self.piece_characters and not generation.stopped.is_set():
+                if self._flowing.wait(0.01):
+                    break
             if generation.stopped.is_set():
                 reason = "stopped"
                 break

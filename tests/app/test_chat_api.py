@@ -43,14 +43,18 @@ def publish(house: House, name: str, base: str = "0" * 64) -> None:
         deploy(session, name, who="test", why="test", now=now)
 
 
-def test_a_reply_streams_and_is_kept(client: TestClient, engine: FakeEngine) -> None:
-    engine.token_seconds = 0.03
+def test_a_reply_streams_and_is_kept(client: TestClient, house: House, engine: FakeEngine) -> None:
+    engine.hold()
     conversation = start_conversation(client)
     turn = say(client, conversation, "趣味はヴァイオリン？")
     assert turn["replies"][0]["status"] == "queued"
+    live = house.chat.live_reply(turn["replies"][0]["id"])
+    assert live is not None
+    wait_until(lambda: live.state.text == "ごきげん")
+    threading.Timer(0.5, engine.release).start()
     events = follow(client, turn["replies"][0]["id"])
     texts = [data["text"] for name, data in events if name == "text"]
-    assert len(texts) >= 2
+    assert texts[0] == "ごきげん"
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     name, data = events[-1]
     assert name == "done"
@@ -98,17 +102,23 @@ def test_history_and_edited_facts_reach_the_prompt(
     ]
 
 
-def test_stop_keeps_the_text_and_frees_the_place(client: TestClient, engine: FakeEngine) -> None:
-    engine.token_seconds = 0.05
+def test_stop_keeps_the_text_and_frees_the_place(
+    client: TestClient, house: House, engine: FakeEngine
+) -> None:
+    engine.hold()
     conversation = start_conversation(client)
     turn = say(client, conversation, "長い話を")
     reply_id = turn["replies"][0]["id"]
     refused = client.post(f"/api/conversations/{conversation}/turns", json={"text": "次"})
     assert (refused.status_code, error_code(refused)) == (409, "replying")
-    threading.Timer(0.3, lambda: client.post(f"/api/replies/{reply_id}/stop")).start()
+    live = house.chat.live_reply(reply_id)
+    assert live is not None
+    wait_until(lambda: live.state.text == "ごきげん")
+    assert client.post(f"/api/replies/{reply_id}/stop").status_code == 200
     name, data = follow(client, reply_id)[-1]
     assert (name, data["reply"]["status"]) == ("done", "stopped")
-    assert "ごきげんよう、よいお天気ですわ。".startswith(data["reply"]["text"])
+    assert data["reply"]["text"] == "ごきげん"
+    engine.release()
     exchange(client, conversation, "次")
 
 
@@ -136,11 +146,11 @@ def test_edit_continues_from_there(client: TestClient, engine: FakeEngine) -> No
     exchange(client, conversation, "一")
     second = exchange(client, conversation, "二")
     exchange(client, conversation, "三")
-    engine.token_seconds = 0.05
+    engine.hold()
     say(client, conversation, "四")
     edited = client.post(f"/api/turns/{second['id']}/edit", json={"text": "二の二"})
     assert edited.status_code == 202
-    engine.token_seconds = 0.0
+    engine.release()
     follow(client, edited.json()["turn"]["replies"][0]["id"])
     turns = client.get(f"/api/conversations/{conversation}").json()["turns"]
     assert [turn["text"] for turn in turns] == ["一", "二の二"]
@@ -208,7 +218,8 @@ def test_erase_leaves_no_bytes_and_a_new_visitor(
     before = client.get("/api/me").json()["visitor"]["id_short"]
     conversation = start_conversation(client)
     exchange(client, conversation, f"{secret}のこと")
-    engine.script, engine.token_seconds = [f"{secret}ですわ" * 40], 0.05
+    engine.script = [f"{secret}ですわ"]
+    engine.hold()
     say(client, conversation, "まだ話している途中")
     erased = client.delete("/api/me")
     assert erased.json() == {"erased": {"conversations": 1, "turns": 2}}
@@ -282,7 +293,8 @@ def test_messages_follow_the_language(client: TestClient) -> None:
 
 
 def test_crowds_are_told_so(tmp_path: Path) -> None:
-    engine = FakeEngine(token_seconds=0.2)
+    engine = FakeEngine()
+    engine.hold()
     flags = {"chat": {"max_waiting": 3, "max_waiting_per_visitor": 2}}
     with open_house(tmp_path / "h", engine, flags) as house:
         one, two = house.client(), house.client()
