@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as transformers_logging
 
 from persona import gguf_convert
 from persona.durable import file_sha256, folder_lock, published_folder
@@ -102,6 +103,8 @@ def load_model(
     source = prepare_model(spec, models_folder, progress or _silent)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
+    # Its bar would break up our own progress line.
+    transformers_logging.disable_progress_bar()
     quantization = resolve_quantization(options.quantization)
     dtype = compute_dtype()
     try:
