@@ -180,17 +180,16 @@ def test_the_real_tokenizer_keeps_japanese_and_turn_markers(real: LoadedModel) -
 def test_the_real_model_is_finite_and_continues_in_japanese(real: LoadedModel) -> None:
     assert real.sha256 == EMBEDDED_SHA256
     assert real.dtype == compute_dtype() == real.model.dtype
-    ids = real.tokenizer("昔々、あるところに、おじいさんと", return_tensors="pt")
+    ids = real.tokenizer("<bos>日本で一番高い山は", return_tensors="pt")
     with torch.no_grad():
         logits = real.model(**ids).logits
         written = real.model.generate(**ids, do_sample=False, max_new_tokens=24)
     assert bool(torch.isfinite(logits).all())
-    # The prompt is a fixed phrase of fairy tales; a wrongly converted model is lost in it.
-    targets = ids["input_ids"][0, 1:]
-    loss = torch.nn.functional.cross_entropy(logits[0, :-1].float(), targets)
-    assert loss < 5
+    # About 3 nats; a wrongly converted model is lost in it, near ln 262144 = 12.5.
+    targets = ids["input_ids"][0, 2:]
+    assert torch.nn.functional.cross_entropy(logits[0, 1:-1].float(), targets) < 4
     text = real.tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-    assert "おばあさん" in text
+    assert "富士山" in text
     japanese = [letter for letter in text if "ぁ" <= letter <= "ヿ" or "一" <= letter <= "龥"]
     assert len(japanese) > 0.8 * len(text.strip())
 
