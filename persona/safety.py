@@ -2,7 +2,7 @@
 
 No model is asked: rules over the text with its disguises taken off (`persona/text_folding.py`).
 Misses of sexual content are what the rules are tuned against; a harmless line flagged now and then
-costs one evasive reply. Figures: tests/persona/test_safety.py.
+costs one evasive reply. Figures: docs/safety.md.
 """
 
 import functools
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from persona.deflections import deflection
+from persona.safety_innocent_terms import INNOCENT
 from persona.safety_risk_terms import (
     REPLY_SELF_HARM,
     REPLY_SEXUAL,
@@ -18,7 +19,7 @@ from persona.safety_risk_terms import (
     SELF_HARM,
     UNSUITABLE,
 )
-from persona.safety_terms import INNOCENT, SEXUAL, Category, Rule, View
+from persona.safety_terms import SEXUAL, Category, Rule, View
 from persona.text_folding import drop_long_vowels, fold_kana, views
 
 __all__ = ["Category", "SafetyVerdict", "check_reply", "check_user_text", "deflection"]
