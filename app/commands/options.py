@@ -1,6 +1,7 @@
 """Options that many commands share."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,20 +40,27 @@ def print_json(value: Mapping[str, object] | list[object]) -> None:
 
 
 class Bar:
-    """A progress line for work that names its stages and their share, 0 to 1; on standard error."""
+    """A progress line for work that names its stages and their share, 0 to 1; on standard error.
+
+    On a terminal the line is rewritten; in a log file each stage is named once.
+    """
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._shown = ""
+        self._rewrites = sys.stderr.isatty()
 
     def __call__(self, stage: str, share: float) -> None:
         """Show `stage` at `share`."""
-        text = f"{self._title}: {stage} {share:4.0%}"
+        text = f"{self._title}: {stage} {share:4.0%}" if self._rewrites else f"{self._title}: {stage}"
         if text == self._shown:
             return
         self._shown = text
-        click.echo(f"\r{text:<60}", nl=False, err=True)
+        self._show(text, ends=not self._rewrites)
 
     def done(self, text: str) -> None:
         """Replace the line by a closing one."""
-        click.echo(f"\r{self._title}: {text:<60}", err=True)
+        self._show(f"{self._title}: {text}", ends=True)
+
+    def _show(self, text: str, *, ends: bool) -> None:
+        click.echo(f"\r{text:<60}" if self._rewrites else text, nl=ends, err=True)
