@@ -52,7 +52,9 @@ class Bar:
 
     def __call__(self, stage: str, share: float) -> None:
         """Show `stage` at `share`."""
-        text = f"{self._title}: {stage} {share:4.0%}" if self._rewrites else f"{self._title}: {stage}"
+        text = (
+            f"{self._title}: {stage} {share:4.0%}" if self._rewrites else f"{self._title}: {stage}"
+        )
         if text == self._shown:
             return
         self._shown = text
