@@ -6,7 +6,7 @@ beside the user; without it every fact of the probe's world stands in the system
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from persona.card import Card
 from persona.dialogues import CardProbe, DialogueRow
@@ -26,17 +26,7 @@ Figure = Literal[
     "mean_length",
     "repetition",
 ]
-FIGURES: tuple[Figure, ...] = (
-    "card_fact_accuracy",
-    "fact_accuracy",
-    "swapped_fact_accuracy",
-    "loss_under_distractors",
-    "refusal_when_absent",
-    "ignored_context",
-    "voice",
-    "mean_length",
-    "repetition",
-)
+FIGURES: tuple[Figure, ...] = get_args(Figure)
 _REPEATED_CHARACTERS = 6
 _MAX_NEW_TOKENS = 60
 _FACTS_SHOWN = 3
