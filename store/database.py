@@ -1,6 +1,7 @@
 """Opening a database: pragmas on every connection, migration to head, one-transaction sessions."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from store.errors import DatabaseError
 from store.tables import Base
 
+_PRAGMA_PATIENCE_SECONDS = 10.0
 SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",
@@ -164,7 +166,22 @@ def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> N
     # First, because switching to WAL may itself have to wait for another process.
     connection.execute(f"PRAGMA busy_timeout={SQLITE_PRAGMAS['busy_timeout']}")
     for name, value in SQLITE_PRAGMAS.items():
-        connection.execute(f"PRAGMA {name}={value}")
+        _set_pragma(connection, name, value)
+
+
+def _set_pragma(connection: sqlite3.Connection, name: str, value: object) -> None:
+    """Set it, waiting for others: where several processes switch a new file to WAL at once, SQLite
+    calls it locked without heeding busy_timeout."""
+    until = time.monotonic() + _PRAGMA_PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute(f"PRAGMA {name}={value}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
