@@ -20,7 +20,7 @@ from app.reply_worker import ReplyJob, ReplyWorker
 from app.settings import Settings
 from app.speaker import Speaker
 from app.text_rules import clean_text
-from persona.engine import Message, Sampling
+from persona.engine import Message
 from store.adapters import active_adapter
 from store.conversations import (
     count_conversations,
@@ -238,14 +238,7 @@ class ChatService:
             user_text=turn.text,
             history=_history(earlier, chat.history_turns),
             adapter=reply.adapter,
-            sampling=Sampling(
-                temperature=chat.temperature,
-                top_p=chat.top_p,
-                top_k=chat.top_k,
-                repetition_penalty=chat.repetition_penalty,
-                max_new_tokens=chat.max_new_tokens,
-                seed=reply.seed,
-            ),
+            sampling=chat.sampling(reply.seed),
         )
         return _Promise(turn=turn, job=job)
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from app.errors import SettingsError
+from persona.engine import Sampling
 
 ENV_PREFIX = "YOGEIKO_"
 FILE_NAME = "yogeiko.toml"
@@ -85,6 +86,17 @@ class ChatSettings(Section):
     max_new_tokens: Annotated[int, Field(ge=1, le=2000)] = 80
     card: Path | None = None
     """A card folder; None is the shipped persona."""
+
+    def sampling(self, seed: int) -> Sampling:
+        """How a reply is drawn; `seed` fixes the draw."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            repetition_penalty=self.repetition_penalty,
+            max_new_tokens=self.max_new_tokens,
+            seed=seed,
+        )
 
 
 class ModelSettings(Section):

@@ -125,14 +125,7 @@ def _make_asker(settings: Settings, card: Card, seed: int) -> _Asker:
         brain=brain,
         card=card,
         adapter=adapter.id if adapter else None,
-        sampling=Sampling(
-            temperature=chat.temperature,
-            top_p=chat.top_p,
-            top_k=chat.top_k,
-            repetition_penalty=chat.repetition_penalty,
-            max_new_tokens=chat.max_new_tokens,
-            seed=seed,
-        ),
+        sampling=chat.sampling(seed),
         facts_per_reply=chat.facts_per_reply,
     )
 
