@@ -178,7 +178,10 @@ class FactRow(Base):
 
 
 class AdapterRow(Base):
-    """A LoRA adapter that exists on disk; the manifest is the one beside its weights."""
+    """A LoRA adapter that exists on disk; the manifest is the one beside its weights.
+
+    A tainted one descends from pairs of somebody who was erased: it must not be served.
+    """
 
     __tablename__ = "adapters"
 
@@ -190,6 +193,8 @@ class AdapterRow(Base):
     folder: Mapped[str]
     manifest: Mapped[dict[str, object]] = mapped_column(JSON)
     created_at: Mapped[datetime]
+    tainted_at: Mapped[datetime | None]
+    taint_reason: Mapped[str | None]
 
 
 class DeploymentRow(Base):

@@ -1,0 +1,25 @@
+"""Errors of the night; the message is one sentence an operator can act on."""
+
+
+class NightError(Exception):
+    """Base of everything that goes wrong in this room."""
+
+
+class EvaluatorError(NightError, RuntimeError):
+    """An evaluator cannot be made or used at all; single failures are Unscored instead."""
+
+
+class PairingError(NightError, ValueError):
+    """Settings or inputs of pairing contradict each other."""
+
+
+class PreferenceTrainingError(NightError, RuntimeError):
+    """A preference training run cannot start or had to stop."""
+
+
+class GateError(NightError, RuntimeError):
+    """A gate could not be measured; the old adapter stays."""
+
+
+class LeaseLostError(NightError, RuntimeError):
+    """Another process holds this night now; nothing more may be written by this one."""

@@ -1,0 +1,71 @@
+"""The contract of everything that scores a reply on the twelve impressions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from persona.engine import Message
+from rlaif.metrics import METRIC_KEYS, SCALE
+
+EvaluatorKind = Literal["embedded", "fed", "judge", "sft"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialogue:
+    """What an evaluator sees: the turns spoken so far, the facts that were beside the last one,
+    and the reply to be judged.
+
+    `turns` ends with the visitor's turn and holds no system turn. `facts` may be empty.
+    """
+
+    turns: tuple[Message, ...]
+    reply: str
+    facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """A complete verdict: one value in 0..10 per metric, and its spread.
+
+    `spread` is the standard deviation over the evaluator's own ensemble or samples, in points;
+    empty when the evaluator has none.
+    """
+
+    values: Mapping[str, float]
+    spread: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        low, high = SCALE
+        if set(self.values) != set(METRIC_KEYS):
+            missing = sorted(set(METRIC_KEYS) ^ set(self.values))
+            raise ValueError(f"metrics {missing} are missing or unknown; expected all twelve")
+        for key, value in self.values.items():
+            if not low <= value <= high:
+                raise ValueError(f"{key} is {value}; expected a number from {low:g} to {high:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscored:
+    """The evaluator failed on this reply: a reason instead of numbers, never 0."""
+
+    reason: str
+
+
+class Evaluator(Protocol):
+    """Scores replies. `id` names kind and version: a changed rubric or head is another id."""
+
+    @property
+    def id(self) -> str:
+        """Stored with every score."""
+
+    @property
+    def kind(self) -> EvaluatorKind:
+        """Two evaluators of one kind may not check each other."""
+
+    def assess(
+        self, dialogues: Sequence[Dialogue], report: Callable[[int], None] | None = None
+    ) -> list[Assessment | Unscored]:
+        """Return one verdict per dialogue, in order; `report` is told how many are done.
+
+        Raises EvaluatorError only when nothing can be scored at all.
+        """

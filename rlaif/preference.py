@@ -1,0 +1,99 @@
+"""What pairing works on: the options of a turn, the evidence of its visitor, and what comes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from persona.engine import Message
+from rlaif.evaluator import Assessment
+
+OptionKind = Literal["reply", "candidate", "edit"]
+Signal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited", "operator"]
+PairSource = Literal["score", "edit", "regenerated", "thumb", "operator", "seed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """A reward and everything it is made of, each in points of 0..10.
+
+    total = sum of `parts` (weighted metrics) minus sum of `penalties` (guards, all >= 0).
+    """
+
+    total: float
+    parts: Mapping[str, float]
+    penalties: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One reply that could be chosen or rejected. `assessment` None: nobody could score it."""
+
+    id: str
+    kind: OptionKind
+    text: str
+    assessment: Assessment | None
+    reward: Reward | None
+    signals: frozenset[Signal] = frozenset()
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptGroup:
+    """A turn with all its options. `turns` end with the visitor's turn; `facts` stood beside it."""
+
+    turn_id: str
+    visitor_id: str
+    turns: tuple[Message, ...]
+    facts: tuple[str, ...]
+    options: tuple[Option, ...]
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """Chosen over rejected in one context. `margin` in points of reward; None without scores.
+
+    `disagreement` 0..1 orders the operators' inbox: how unsure the evaluator was.
+    """
+
+    turn_id: str
+    visitor_id: str
+    turns: tuple[Message, ...]
+    facts: tuple[str, ...]
+    chosen_id: str
+    chosen: str
+    rejected_id: str
+    rejected: str
+    source: PairSource
+    margin: float | None
+    disagreement: float
+
+    def swapped(self) -> "Preference":
+        """The same pair with the verdict reversed."""
+        return replace(
+            self,
+            chosen_id=self.rejected_id,
+            chosen=self.rejected,
+            rejected_id=self.chosen_id,
+            rejected=self.chosen,
+            margin=None if self.margin is None else -self.margin,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Why a turn, or one of its pairs, gave nothing. `detail` holds no visitor text."""
+
+    turn_id: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A visitor's signal against a reply that the evaluator put into its best fifth."""
+
+    turn_id: str
+    reply_id: str
+    signal: Signal
+    reward_quantile: float

@@ -1,0 +1,237 @@
+"""The tables of the night: ledger, candidates, scores, pairs, reviews and gates."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.tables import Base
+
+
+class NightRow(Base):
+    """The ledger: one row per date. Whoever holds the lease may write under `fencing_token`."""
+
+    __tablename__ = "nights"
+
+    date: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    fencing_token: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    decision: Mapped[str | None]
+    adapter_id: Mapped[str | None] = mapped_column(ForeignKey("adapters.id"))
+    report: Mapped[dict[str, object] | None] = mapped_column(JSON)
+
+
+class NightStepRow(Base):
+    """A step of a night; `finished_at` is written last and means that the step is complete."""
+
+    __tablename__ = "night_steps"
+
+    night_date: Mapped[str] = mapped_column(
+        ForeignKey("nights.date", ondelete="CASCADE"), primary_key=True
+    )
+    step: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class CandidateRow(Base):
+    """A reply that the night made and no visitor ever sees: it has its own table for that."""
+
+    __tablename__ = "candidates"
+    __table_args__ = (
+        UniqueConstraint("night_date", "turn_id", "number", name="uq_candidates_number"),
+        Index("ix_candidates_turn", "turn_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    night_date: Mapped[str] = mapped_column(ForeignKey("nights.date", ondelete="CASCADE"))
+    turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    text: Mapped[str]
+    adapter_id: Mapped[str | None]
+    seed: Mapped[int]
+    sampling: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
+    flagged: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class ScoreRow(Base):
+    """Append-only: one complete verdict of one evaluator on a reply or a candidate."""
+
+    __tablename__ = "scores"
+    __table_args__ = (
+        UniqueConstraint("subject_id", "evaluator", name="uq_scores_subject"),
+        CheckConstraint(
+            "(reply_id IS NULL) <> (candidate_id IS NULL)", name="ck_scores_one_subject"
+        ),
+        Index("ix_scores_reply", "reply_id"),
+        Index("ix_scores_candidate", "candidate_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    subject_id: Mapped[str]
+    reply_id: Mapped[str | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    candidate_id: Mapped[str | None] = mapped_column(
+        ForeignKey("candidates.id", ondelete="CASCADE")
+    )
+    evaluator: Mapped[str]
+    at: Mapped[datetime]
+    agency: Mapped[float]
+    attentiveness: Mapped[float]
+    consistency: Mapped[float]
+    ease: Mapped[float]
+    empathetic: Mapped[float]
+    emotion: Mapped[float]
+    enjoyability: Mapped[float]
+    humanness: Mapped[float]
+    personality: Mapped[float]
+    respeak: Mapped[float]
+    topic: Mapped[float]
+    trust: Mapped[float]
+    spread: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
+    reward: Mapped[dict[str, object] | None] = mapped_column(JSON)
+
+
+class ScoreFailureRow(Base):
+    """Append-only: an evaluator could not score this, and why."""
+
+    __tablename__ = "score_failures"
+    __table_args__ = (Index("ix_score_failures_subject", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    subject_id: Mapped[str]
+    reply_id: Mapped[str | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    candidate_id: Mapped[str | None] = mapped_column(
+        ForeignKey("candidates.id", ondelete="CASCADE")
+    )
+    evaluator: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class PairRow(Base):
+    """A preference: what was proposed, what operators made of it, what training read.
+
+    `turns` is the context as messages; number-type personal data is masked in all texts.
+    """
+
+    __tablename__ = "pairs"
+    __table_args__ = (
+        UniqueConstraint("chosen_id", "rejected_id", name="uq_pairs_options"),
+        Index("ix_pairs_night", "night_date"),
+        Index("ix_pairs_visitor", "visitor_id"),
+        Index("ix_pairs_turn", "turn_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    night_date: Mapped[str] = mapped_column(ForeignKey("nights.date"))
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete="CASCADE"))
+    turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    turns: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    facts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    chosen_id: Mapped[str]
+    chosen: Mapped[str]
+    rejected_id: Mapped[str]
+    rejected: Mapped[str]
+    source: Mapped[str]
+    margin: Mapped[float | None]
+    disagreement: Mapped[float]
+    status: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class PairDropRow(Base):
+    """Why a turn, or a pair of it, gave nothing in a night."""
+
+    __tablename__ = "pair_drops"
+    __table_args__ = (
+        Index("ix_pair_drops_night", "night_date"),
+        Index("ix_pair_drops_turn", "turn_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    night_date: Mapped[str] = mapped_column(ForeignKey("nights.date", ondelete="CASCADE"))
+    turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    reason: Mapped[str]
+    detail: Mapped[str] = mapped_column(default="")
+
+
+class ConflictRow(Base):
+    """A visitor's signal against a top-quintile score: withheld until an operator resolves it."""
+
+    __tablename__ = "conflicts"
+    __table_args__ = (UniqueConstraint("reply_id", "signal", name="uq_conflicts_signal"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    night_date: Mapped[str] = mapped_column(ForeignKey("nights.date", ondelete="CASCADE"))
+    turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    reply_id: Mapped[str] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    signal: Mapped[str]
+    reward_quantile: Mapped[float]
+    created_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
+    resolution: Mapped[str | None]
+
+
+class ReviewRow(Base):
+    """Append-only: what an operator thinks of a reply on one metric (0-10), or another verdict."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index("ix_reviews_reply", "reply_id"),
+        Index("ix_reviews_metric_at", "metric", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    operator: Mapped[str]
+    reply_id: Mapped[str | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    pair_id: Mapped[str | None] = mapped_column(ForeignKey("pairs.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    metric: Mapped[str | None]
+    value: Mapped[float | None]
+    text: Mapped[str | None]
+    note: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class AdapterPairRow(Base):
+    """Which pairs an adapter was trained on: receipts and erasure follow these rows."""
+
+    __tablename__ = "adapter_pairs"
+    __table_args__ = (Index("ix_adapter_pairs_pair", "pair_id"),)
+
+    adapter_id: Mapped[str] = mapped_column(
+        ForeignKey("adapters.id", ondelete="CASCADE"), primary_key=True
+    )
+    pair_id: Mapped[str] = mapped_column(
+        ForeignKey("pairs.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class GateResultRow(Base):
+    """One check of one night with its number, interval and verdict."""
+
+    __tablename__ = "gate_results"
+
+    night_date: Mapped[str] = mapped_column(
+        ForeignKey("nights.date", ondelete="CASCADE"), primary_key=True
+    )
+    gate: Mapped[str] = mapped_column(primary_key=True)
+    passed: Mapped[bool]
+    value: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    bound: Mapped[float | None]
+    detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
