@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.errors import DatabaseError
-from store.tables import Base
+from store.night_tables import METADATA
 
 _PRAGMA_PATIENCE_SECONDS = 10.0
 SQLITE_PRAGMAS = {
@@ -79,7 +79,7 @@ class Database:
                 connection.execute(text("VACUUM"))
                 self._run_pragma_checkpoint(connection)
             else:
-                tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+                tables = ", ".join(table.name for table in METADATA.sorted_tables)
                 connection.execute(text(f"VACUUM FULL {tables}"))
 
     def close(self) -> None:

@@ -15,3 +15,7 @@ class NotFoundError(StoreError, LookupError):
 
 class ConflictError(StoreError, ValueError):
     """The row exists but its state does not allow the change."""
+
+
+class LeaseError(StoreError, RuntimeError):
+    """The night belongs to another process by now, or is over: nothing was written."""

@@ -1,48 +1,160 @@
 """What may be learnt from: the one place where consent is applied."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import Session, selectinload
 
-from store.records import LearnableTurn
+from store.batches import batches
+from store.night_records import LearnableReply, LearnableTurn, Line, ReplySignal
+from store.night_tables import ReviewRow
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
 
 
-def list_learnable(session: Session, *, now: datetime, retention: timedelta) -> list[LearnableTurn]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a visitor's words were allowed: after their newest yes, inside retention."""
+
+    consent_at: datetime
+    oldest: datetime
+
+    def allow(self, turn: TurnRow) -> bool:
+        """Whether a turn may be read as the context of a later one."""
+        return turn.learn and turn.created_at >= self.consent_at and turn.created_at > self.oldest
+
+
+def list_learnable(
+    session: Session, *, now: datetime, retention: timedelta, history_turns: int = 6
+) -> list[LearnableTurn]:
     """Return finished shown replies, oldest first, that their visitor lets the night use.
 
     Left out: no consent, said before consent, withdrawn; "do not learn this"; deleted; edited
-    away; older than `retention`; caught by the safety filter on either side.
+    away; older than `retention`; caught by the safety filter on either side. The context is what
+    the chat's prompt held, at most `history_turns` turns; it ends before a turn that must not be
+    learnt from.
     """
     shown = and_(ReplyRow.turn_id == TurnRow.id, ReplyRow.variant == TurnRow.shown)
     wanted = (
-        select(TurnRow, ReplyRow, VisitorRow.id)
+        select(TurnRow.id, TurnRow.conversation_id, VisitorRow.id, VisitorRow.consent_at)
         .join(ConversationRow, TurnRow.conversation_id == ConversationRow.id)
         .join(VisitorRow, ConversationRow.visitor_id == VisitorRow.id)
         .join(ReplyRow, shown)
         .where(
-            VisitorRow.consent.is_(True),
-            TurnRow.created_at >= VisitorRow.consent_at,
-            TurnRow.created_at > now - retention,
-            TurnRow.learn.is_(True),
-            TurnRow.flagged.is_(False),
-            TurnRow.superseded_at.is_(None),
-            ConversationRow.deleted_at.is_(None),
+            *learnable_turn(now=now, retention=retention),
             ReplyRow.status == "done",
             ReplyRow.safety.is_(False),
         )
         .order_by(TurnRow.created_at, TurnRow.id)
     )
-    return [
-        LearnableTurn(
-            visitor_id=visitor_id,
-            conversation_id=turn.conversation_id,
-            turn_id=turn.id,
-            user_text=turn.text,
-            reply_id=reply.id,
-            reply_text=reply.text,
-            adapter=reply.adapter_id,
+    found = session.execute(wanted).all()
+    talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
+    edits = _edits(session, (turn for talk in talks.values() for turn in talk))
+    learnable = []
+    for turn_id, conversation, visitor, consent_at in found:
+        talk = talks[conversation]
+        index = next(at for at, turn in enumerate(talk) if turn.id == turn_id)
+        limits = Limits(consent_at=consent_at or now, oldest=now - retention)
+        learnable.append(
+            LearnableTurn(
+                visitor_id=visitor,
+                conversation_id=conversation,
+                turn_id=turn_id,
+                created_at=talk[index].created_at,
+                turns=history_of(talk[:index], limits, history_turns),
+                user_text=talk[index].text,
+                replies=_replies(talk[index], edits),
+            )
         )
-        for turn, reply, visitor_id in session.execute(wanted)
-    ]
+    return learnable
+
+
+def learnable_turn(*, now: datetime, retention: timedelta) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on turns joined with their conversation and visitor."""
+    return (
+        VisitorRow.consent.is_(True),
+        TurnRow.created_at >= VisitorRow.consent_at,
+        TurnRow.created_at > now - retention,
+        TurnRow.learn.is_(True),
+        TurnRow.flagged.is_(False),
+        TurnRow.superseded_at.is_(None),
+        ConversationRow.deleted_at.is_(None),
+    )
+
+
+def visible_turns(session: Session, conversation_ids: Iterable[str]) -> dict[str, list[TurnRow]]:
+    """Return the turns on screen of each conversation, in order, with variants and thumbs."""
+    talks: dict[str, list[TurnRow]] = {}
+    for some in batches(conversation_ids):
+        wanted = (
+            select(TurnRow)
+            .where(TurnRow.conversation_id.in_(some), TurnRow.superseded_at.is_(None))
+            .order_by(TurnRow.conversation_id, TurnRow.position)
+            .options(selectinload(TurnRow.replies).selectinload(ReplyRow.feedback))
+        )
+        for turn in session.scalars(wanted):
+            talks.setdefault(turn.conversation_id, []).append(turn)
+    return talks
+
+
+def history_of(before: Sequence[TurnRow], limits: Limits, most: int) -> tuple[Line, ...]:
+    """Return the newest `most` answered turns, oldest first, back to one that is not allowed.
+
+    What the safety filter deflected was not in the prompt and is passed over.
+    """
+    lines: list[Line] = []
+    for turn in reversed(before):
+        if len(lines) == 2 * most or not limits.allow(turn):
+            break
+        shown = turn.replies[turn.shown]
+        usable = shown.status in ("done", "stopped") and not shown.safety and bool(shown.text)
+        if usable and not turn.flagged:
+            lines += [("assistant", shown.text), ("user", turn.text)]
+    return tuple(reversed(lines))
+
+
+def _replies(turn: TurnRow, edits: dict[str, ReviewRow]) -> tuple[LearnableReply, ...]:
+    finished = [reply for reply in turn.replies if reply.status == "done" and not reply.safety]
+    several = len(finished) > 1
+    return tuple(
+        LearnableReply(
+            id=reply.id,
+            text=reply.text,
+            facts=tuple(reply.facts),
+            adapter=reply.adapter_id,
+            shown=reply.variant == turn.shown,
+            signals=_signals(
+                reply, edited=reply.id in edits, shown=reply.variant == turn.shown, several=several
+            ),
+            edit_id=f"edit-{edits[reply.id].id}" if reply.id in edits else None,
+            edit=edits[reply.id].text if reply.id in edits else None,
+        )
+        for reply in finished
+    )
+
+
+def _signals(
+    reply: ReplyRow, *, edited: bool, shown: bool, several: bool
+) -> frozenset[ReplySignal]:
+    signals: set[ReplySignal] = set()
+    if several:
+        signals.add("kept" if shown else "regenerated_away")
+    if edited:
+        signals.add("edited")
+    if reply.feedback is not None:
+        signals.add("thumb_up" if reply.feedback.thumb == "up" else "thumb_down")
+    return frozenset(signals)
+
+
+def _edits(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:
+    """Return the newest text that an operator put in place of each reply."""
+    newest: dict[str, ReviewRow] = {}
+    for some in batches(reply.id for turn in turns for reply in turn.replies):
+        wanted = (
+            select(ReviewRow)
+            .where(ReviewRow.reply_id.in_(some), ReviewRow.kind == "edit")
+            .order_by(ReviewRow.id)
+        )
+        newest.update((str(row.reply_id), row) for row in session.scalars(wanted))
+    return newest

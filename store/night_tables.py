@@ -220,6 +220,20 @@ class AdapterPairRow(Base):
     )
 
 
+class AdapterVisitorRow(Base):
+    """Whose pairs an adapter was trained on; outlives the pairs of a deleted conversation."""
+
+    __tablename__ = "adapter_visitors"
+    __table_args__ = (Index("ix_adapter_visitors_visitor", "visitor_id"),)
+
+    adapter_id: Mapped[str] = mapped_column(
+        ForeignKey("adapters.id", ondelete="CASCADE"), primary_key=True
+    )
+    visitor_id: Mapped[str] = mapped_column(
+        ForeignKey("visitors.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
 class GateResultRow(Base):
     """One check of one night with its number, interval and verdict."""
 
@@ -235,3 +249,6 @@ class GateResultRow(Base):
     high: Mapped[float | None]
     bound: Mapped[float | None]
     detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+METADATA = Base.metadata  # every table: those of the day come in with Base

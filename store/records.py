@@ -123,7 +123,7 @@ class SafetyCatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """A LoRA adapter on disk."""
+    """A LoRA adapter on disk; one with `tainted_at` must not be served."""
 
     id: str
     parent_id: str | None
@@ -133,6 +133,8 @@ class Adapter:
     folder: str
     manifest: dict[str, object]
     created_at: datetime
+    tainted_at: datetime | None = None
+    taint_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,22 +160,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """How much of a visitor was removed."""
+    """How much of a visitor was removed, and how many adapters may not be served any more."""
 
     conversations: int
     turns: int
     replies: int
     export_files: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnableTurn:
-    """A turn the night may read, with its shown reply."""
-
-    visitor_id: str
-    conversation_id: str
-    turn_id: str
-    user_text: str
-    reply_id: str
-    reply_text: str
-    adapter: str | None
+    pairs: int = 0
+    candidates: int = 0
+    tainted_adapters: int = 0

@@ -191,8 +191,8 @@ def reply_record(row: ReplyRow) -> Reply:
         turn_id=row.turn_id,
         variant=row.variant,
         text=row.text,
-        status=_one_of(row.status, REPLY_STATUSES),
-        origin=_one_of(row.origin, REPLY_ORIGINS),
+        status=one_of(row.status, REPLY_STATUSES),
+        origin=one_of(row.origin, REPLY_ORIGINS),
         error=row.error,
         adapter=row.adapter_id,
         facts=tuple(row.facts),
@@ -200,7 +200,7 @@ def reply_record(row: ReplyRow) -> Reply:
         sampling=dict(row.sampling),
         timings=dict(row.timings),
         safety=row.safety,
-        thumb=None if feedback is None else _one_of(feedback.thumb, THUMBS),
+        thumb=None if feedback is None else one_of(feedback.thumb, THUMBS),
         reason=None if feedback is None else feedback.reason,
         created_at=row.created_at,
     )
@@ -214,7 +214,8 @@ THUMBS: tuple[Thumb, ...] = ("up", "down")
 _Word = TypeVar("_Word", bound=str)
 
 
-def _one_of(value: str, allowed: Iterable[_Word]) -> _Word:
+def one_of(value: str, allowed: Iterable[_Word]) -> _Word:
+    """Return a stored word as one of the words it may be. Raises ValueError."""
     for one in allowed:
         if value == one:
             return one

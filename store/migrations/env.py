@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from store.tables import Base
+from store.night_tables import METADATA
 
 connection = context.config.attributes["connection"]
 if not isinstance(connection, Connection):
@@ -11,7 +11,7 @@ if not isinstance(connection, Connection):
 
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     # SQLite can roll DDL back; Alembic assumes it cannot.
     transactional_ddl=True,
     render_as_batch=connection.dialect.name == "sqlite",

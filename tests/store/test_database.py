@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store.database import SQLITE_PRAGMAS, Database, open_database
 from store.errors import DatabaseError
-from store.tables import Base
+from store.night_tables import METADATA
 from store.visitors import ensure_visitor, list_visitors, new_id
 from tests.store.databases import fresh_url
 
@@ -22,7 +22,7 @@ from tests.store.databases import fresh_url
 def test_migrated_schema_equals_the_tables(database: Database) -> None:
     with database.session() as session:
         context = MigrationContext.configure(session.connection())
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, METADATA) == []
 
 
 def test_opening_again_keeps_the_data(url: str, now: datetime) -> None:

@@ -1,0 +1,274 @@
+"""What the store hands to the night and takes from it: frozen values, detached from any session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+NightStatus = Literal["running", "published", "refused", "skipped", "failed", "stopped", "waiting"]
+NightEnd = Literal["published", "refused", "skipped", "failed", "stopped", "waiting"]
+PairStatus = Literal["proposed", "approved", "flipped", "vetoed"]
+ReviewKind = Literal["metric", "pair", "edit", "note"]
+ReplySignal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited"]
+Line = tuple[Literal["user", "assistant"], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightClaim:
+    """The right to write a night's rows, as long as nobody raised the token."""
+
+    date: str
+    owner: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightStep:
+    """A step; `finished_at` None means that it has to be done (again). `total` None: not known."""
+
+    step: str
+    position: int
+    started_at: datetime
+    finished_at: datetime | None
+    done: int
+    total: int | None
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """The ledger's row of a date with its steps in order."""
+
+    date: str
+    status: NightStatus
+    lease_owner: str | None
+    lease_until: datetime | None
+    fencing_token: int
+    started_at: datetime
+    finished_at: datetime | None
+    settings: Mapping[str, object]
+    decision: str | None
+    adapter: str | None
+    report: Mapping[str, object] | None
+    steps: tuple[NightStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCandidate:
+    """A reply that the night made; `number` counts from 0 within its turn."""
+
+    turn_id: str
+    number: int
+    text: str
+    adapter: str | None
+    seed: int
+    sampling: Mapping[str, float]
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A stored candidate."""
+
+    id: str
+    night_date: str
+    turn_id: str
+    number: int
+    text: str
+    adapter: str | None
+    seed: int
+    sampling: Mapping[str, float]
+    flagged: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A complete verdict: 12 values of 0..10. The subject is a reply or a candidate, not both.
+
+    `reward` is the reward with all its parts as JSON, None for an evaluator that only gates.
+    """
+
+    subject_id: str
+    reply_id: str | None
+    candidate_id: str | None
+    evaluator: str
+    values: Mapping[str, float]
+    spread: Mapping[str, float] = field(default_factory=dict)
+    reward: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPair:
+    """A preference to propose; `turns` end with what the visitor said, personal data masked."""
+
+    turn_id: str
+    visitor_id: str
+    turns: tuple[Line, ...]
+    facts: tuple[str, ...]
+    chosen_id: str
+    chosen: str
+    rejected_id: str
+    rejected: str
+    source: str
+    margin: float | None
+    disagreement: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPair:
+    """A preference with what operators made of it."""
+
+    id: str
+    night_date: str
+    turn_id: str
+    visitor_id: str
+    turns: tuple[Line, ...]
+    facts: tuple[str, ...]
+    chosen_id: str
+    chosen: str
+    rejected_id: str
+    rejected: str
+    source: str
+    margin: float | None
+    disagreement: float
+    status: PairStatus
+    decided_by: str | None
+    decided_at: datetime | None
+    created_at: datetime
+
+    def swapped(self) -> "StoredPair":
+        """The same pair with the verdict reversed."""
+        return replace(
+            self,
+            chosen_id=self.rejected_id,
+            chosen=self.rejected,
+            rejected_id=self.chosen_id,
+            rejected=self.chosen,
+            margin=None if self.margin is None else -self.margin,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDrop:
+    """Why a turn, or one of its pairs, gave nothing. `detail` holds no visitor text."""
+
+    turn_id: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewConflict:
+    """A visitor's signal against a reply that the evaluator liked; quantile in 0..1."""
+
+    turn_id: str
+    reply_id: str
+    signal: str
+    reward_quantile: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredConflict:
+    """A conflict; the pairs of its reply are withheld while `resolved_at` is None."""
+
+    id: str
+    night_date: str
+    turn_id: str
+    reply_id: str
+    signal: str
+    reward_quantile: float
+    created_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolution: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReview:
+    """What an operator thinks: kind `metric` has metric and value (0..10), `edit` a better text."""
+
+    operator: str
+    kind: ReviewKind
+    reply_id: str | None = None
+    pair_id: str | None = None
+    metric: str | None = None
+    value: float | None = None
+    text: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A stored review."""
+
+    id: int
+    operator: str
+    kind: ReviewKind
+    reply_id: str | None
+    pair_id: str | None
+    metric: str | None
+    value: float | None
+    text: str | None
+    note: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRecord:
+    """One check of one night with its number, interval and verdict."""
+
+    gate: str
+    passed: bool
+    value: float | None
+    low: float | None
+    high: float | None
+    bound: float | None
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """That a message was in the training of an adapter; `deployed`: it was in production once."""
+
+    date: str
+    adapter: str
+    deployed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnableReply:
+    """A finished variant of a turn with its visitor's verdicts.
+
+    `edit` is the text that an operator put in its place, `edit_id` names it as an option.
+    """
+
+    id: str
+    text: str
+    facts: tuple[str, ...]
+    adapter: str | None
+    shown: bool
+    signals: frozenset[ReplySignal]
+    edit_id: str | None = None
+    edit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnableTurn:
+    """A turn the night may read, with its finished variants in order, one of them shown.
+
+    `turns` is the visible talk before it, oldest first, as far back as it may be learnt from.
+    """
+
+    visitor_id: str
+    conversation_id: str
+    turn_id: str
+    created_at: datetime
+    turns: tuple[Line, ...]
+    user_text: str
+    replies: tuple[LearnableReply, ...]
+
+    @property
+    def shown(self) -> LearnableReply:
+        """The variant on screen."""
+        return next(reply for reply in self.replies if reply.shown)

@@ -1,0 +1,224 @@
+"""Preferences: what a night proposed, what operators decided, what training may read today."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import get_args
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from store.audit import append_audit
+from store.batches import batches, existing_turns
+from store.errors import ConflictError, NotFoundError
+from store.learning import Limits, history_of, learnable_turn, visible_turns
+from store.night_records import Line, NewPair, NightClaim, PairStatus, StoredPair
+from store.night_tables import AdapterPairRow, ConflictRow, PairRow, ReviewRow
+from store.nights import check_fence
+from store.tables import ConversationRow, TurnRow, VisitorRow
+from store.turns import one_of
+
+PAIR_STATUSES: tuple[PairStatus, ...] = get_args(PairStatus)
+
+
+def save_pairs(
+    session: Session, claim: NightClaim, pairs: Sequence[NewPair], *, now: datetime
+) -> int:
+    """Make `pairs` what the night proposes; return how many of them are stored now.
+
+    The night's rows that nobody decided on and no adapter was trained on are replaced. Passed
+    over: pairs of turns erased meanwhile, and two options that are paired already, either way
+    round. Ids follow from the options, so that a resumed night has the same. Raises LeaseError.
+    """
+    check_fence(session, claim)
+    trained = select(AdapterPairRow.pair_id)
+    old = delete(PairRow).where(
+        PairRow.night_date == claim.date,
+        PairRow.status == "proposed",
+        PairRow.id.not_in(trained),
+    )
+    session.execute(old)
+    there = existing_turns(session, [pair.turn_id for pair in pairs])
+    known = _known_options(session, pairs)
+    wanted = {
+        frozenset((pair.chosen_id, pair.rejected_id)): pair
+        for pair in reversed(pairs)
+        if pair.turn_id in there
+    }
+    fresh = [pair for options, pair in wanted.items() if options not in known]
+    session.add_all(_row(claim.date, pair, now) for pair in fresh)
+    session.flush()
+    return len(fresh) + sum(known.get(options) == claim.date for options in wanted)
+
+
+def list_pairs(
+    session: Session, night_date: str, status: PairStatus | None = None
+) -> list[StoredPair]:
+    """Return the pairs of a night as they were proposed, the most disputed first."""
+    wanted = (
+        select(PairRow)
+        .where(PairRow.night_date == night_date)
+        .order_by(PairRow.disagreement.desc(), PairRow.id)
+    )
+    if status is not None:
+        wanted = wanted.where(PairRow.status == status)
+    return [pair_record(row) for row in session.scalars(wanted)]
+
+
+def list_trainable_pairs(
+    session: Session, *, now: datetime, retention: timedelta, auto: bool = True
+) -> list[StoredPair]:
+    """Return the pairs of all nights that may train today, in a fixed order; flipped ones swapped.
+
+    Proposed ones only with `auto`; vetoed ones never. Consent, deletion, opt-out, safety and
+    retention are judged as of `now`, for the turn and for every turn of its context. A pair with
+    a reply in an unresolved conflict is withheld.
+    """
+    statuses = ("proposed", "approved", "flipped") if auto else ("approved", "flipped")
+    disputed = select(ConflictRow.reply_id).where(ConflictRow.resolved_at.is_(None))
+    wanted = (
+        select(PairRow, TurnRow.conversation_id, TurnRow.position, VisitorRow.consent_at)
+        .join(TurnRow, PairRow.turn_id == TurnRow.id)
+        .join(ConversationRow, TurnRow.conversation_id == ConversationRow.id)
+        .join(VisitorRow, ConversationRow.visitor_id == VisitorRow.id)
+        .where(
+            *learnable_turn(now=now, retention=retention),
+            PairRow.visitor_id == VisitorRow.id,
+            PairRow.status.in_(statuses),
+            PairRow.chosen_id.not_in(disputed),
+            PairRow.rejected_id.not_in(disputed),
+        )
+        .order_by(PairRow.night_date, PairRow.id)
+    )
+    found = session.execute(wanted).all()
+    talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
+    trainable = []
+    for row, conversation, position, consent_at in found:
+        pair = pair_record(row)
+        before = [turn for turn in talks[conversation] if turn.position < position]
+        limits = Limits(consent_at=consent_at or now, oldest=now - retention)
+        if len(history_of(before, limits, _context_turns(pair))) == 2 * _context_turns(pair):
+            trainable.append(pair.swapped() if pair.status == "flipped" else pair)
+    return trainable
+
+
+def decide_pair(
+    session: Session, pair_id: str, status: PairStatus, operator: str, now: datetime
+) -> StoredPair:
+    """Approve, flip or veto a pair, or propose it anew; the verdict is also kept as a review.
+
+    Raises NotFoundError, ConflictError for an unknown verdict.
+    """
+    if status not in PAIR_STATUSES:
+        raise ConflictError(f"the verdict is {status!r}; expected {', '.join(PAIR_STATUSES)}")
+    row = session.get(PairRow, pair_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFoundError(f"no pair has the id {pair_id}; its visitor may have been erased")
+    undecided = status == "proposed"
+    row.status = status
+    row.decided_by, row.decided_at = (None, None) if undecided else (operator, now)
+    session.add(
+        ReviewRow(
+            operator=operator,
+            pair_id=pair_id,
+            reply_id=None,
+            kind="pair",
+            metric=None,
+            value=None,
+            text=status,
+            note=None,
+            at=now,
+        )
+    )
+    detail: dict[str, object] = {"pair": pair_id, "status": status}
+    append_audit(session, actor=operator, action="pair.decide", detail=detail, now=now)
+    session.flush()
+    return pair_record(row)
+
+
+def count_pairs_by_visitor(session: Session, *, except_night: str | None = None) -> dict[str, int]:
+    """Return how many pairs, vetoed ones aside, each visitor has in all nights.
+
+    A night that is being done again counts without its own (`except_night`).
+    """
+    wanted = (
+        select(PairRow.visitor_id, func.count())
+        .where(PairRow.status != "vetoed")
+        .group_by(PairRow.visitor_id)
+    )
+    if except_night is not None:
+        wanted = wanted.where(PairRow.night_date != except_night)
+    return dict(session.execute(wanted).all())
+
+
+def pair_record(row: PairRow) -> StoredPair:
+    """Return the row as it was proposed."""
+    return StoredPair(
+        id=row.id,
+        night_date=row.night_date,
+        turn_id=row.turn_id,
+        visitor_id=row.visitor_id,
+        turns=tuple(_line(turn) for turn in row.turns),
+        facts=tuple(row.facts),
+        chosen_id=row.chosen_id,
+        chosen=row.chosen,
+        rejected_id=row.rejected_id,
+        rejected=row.rejected,
+        source=row.source,
+        margin=row.margin,
+        disagreement=row.disagreement,
+        status=one_of(row.status, PAIR_STATUSES),
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        created_at=row.created_at,
+    )
+
+
+def _context_turns(pair: StoredPair) -> int:
+    """Return how many earlier turns, even in part, stand before what the visitor said."""
+    roles = [role for role, _ in pair.turns]
+    return max(roles.count("user") - 1, roles.count("assistant"))
+
+
+def _known_options(session: Session, pairs: Iterable[NewPair]) -> dict[frozenset[str], str]:
+    """Return the options that are paired already, with the night that did it."""
+    known: dict[frozenset[str], str] = {}
+    for some in batches(pair.chosen_id for pair in pairs):
+        wanted = select(PairRow.chosen_id, PairRow.rejected_id, PairRow.night_date).where(
+            or_(PairRow.chosen_id.in_(some), PairRow.rejected_id.in_(some))
+        )
+        for chosen, rejected, date in session.execute(wanted):
+            known[frozenset((chosen, rejected))] = date
+    return known
+
+
+def _row(date: str, pair: NewPair, now: datetime) -> PairRow:
+    key = f"pair {pair.chosen_id} {pair.rejected_id}"
+    return PairRow(
+        id=sha256(key.encode()).hexdigest()[:32],
+        night_date=date,
+        visitor_id=pair.visitor_id,
+        turn_id=pair.turn_id,
+        turns=[{"role": role, "content": content} for role, content in pair.turns],
+        facts=list(pair.facts),
+        chosen_id=pair.chosen_id,
+        chosen=pair.chosen,
+        rejected_id=pair.rejected_id,
+        rejected=pair.rejected,
+        source=pair.source,
+        margin=pair.margin,
+        disagreement=pair.disagreement,
+        status="proposed",
+        decided_by=None,
+        decided_at=None,
+        created_at=now,
+    )
+
+
+def _line(turn: dict[str, str]) -> Line:
+    role = turn["role"]
+    if role == "user":
+        return "user", turn["content"]
+    if role == "assistant":
+        return "assistant", turn["content"]
+    raise ValueError(f"the database holds a turn of {role!r}; expected user or assistant")
