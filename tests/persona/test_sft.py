@@ -2,22 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from persona.adapter_folder import read_adapter
 from persona.base_model import LoadedModel
 from persona.card import SHIPPED_CARD, Card, load_card
-from persona.dialogues import DialogueRow, Split
 from persona.durable import file_sha256
-from persona.engine import GenerationRequest, Message, Sampling
+from persona.engine import GenerationRequest, Sampling
 from persona.errors import TrainingError
 from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
@@ -25,8 +23,6 @@ from persona.sft import (
     MANIFEST,
     WEIGHTS,
     SftSettings,
-    TrainingProgress,
-    TrainingRun,
     data_sha256,
     encode_rows,
     recipe_settings,
@@ -36,32 +32,20 @@ from persona.sft_batch import SharedPrefixCollator
 from persona.sft_resume import Patience, evaluations_since_best, last_checkpoint
 from persona.sft_trainer import reply_loss, reply_states
 from tests.persona.tiny_model import tiny_loaded, tiny_model
-
-_SETTINGS = SftSettings(
-    epochs=3, batch_rows=3, learning_rate=1e-2, patience_epochs=3, max_row_tokens=2000
+from tests.persona.tiny_training import (
+    SETTINGS,
+    SPLITS,
+    STEPS_PER_EPOCH,
+    KilledError,
+    Recorder,
+    contrary_rows,
+    row,
+    same_weights,
+    training_rows,
+    training_run,
+    validation_losses,
+    weights_of,
 )
-_STEPS_PER_EPOCH = 3
-_SPLITS: tuple[Split, ...] = ("train", "validation")
-_ANSWERS = ("あやね", "ながの", "ねこ", "いぬ", "ほん", "うみ", "やま")
-
-
-class _Killed(Exception):
-    pass
-
-
-@dataclass
-class _Recorder:
-    """Keeps what was told; raises at a step."""
-
-    raise_at: int = 10_000
-
-    def __post_init__(self) -> None:
-        self.told: list[TrainingProgress] = []
-
-    def __call__(self, progress: TrainingProgress) -> None:
-        self.told.append(progress)
-        if progress.step == self.raise_at:
-            raise _Killed
 
 
 @pytest.fixture(autouse=True)
@@ -77,67 +61,12 @@ def card() -> Card:
     return load_card(SHIPPED_CARD)
 
 
-def _row(name: str, split: Split, reply: str, history: tuple[Message, ...] = ()) -> DialogueRow:
-    return DialogueRow(
-        id=name, kind="style", topic="t", history=history, user="なまえは？", reply=reply,
-        facts=(), gold=None, keys=(), twin=None, split=split,
-    )  # fmt: skip
-
-
-def _rows() -> list[DialogueRow]:
-    before = (Message(role="user", content="やあ"), Message(role="assistant", content="はい。"))
-    return [
-        *(
-            _row(f"t{number}", "train", f"{answer}ですわ。", before if number % 2 else ())
-            for number, answer in enumerate(_ANSWERS)
-        ),
-        *(_row(f"v{number}", "validation", f"{a}ですわ。") for number, a in enumerate(_ANSWERS[:2])),
-    ]  # fmt: skip
-
-
-def _contrary_rows() -> list[DialogueRow]:
-    """What is learned makes the validation rows ever less likely."""
-    return [
-        *(_row(f"t{number}", "train", "ああああああ") for number in range(7)),
-        _row("v0", "validation", "んんんんんん"),
-    ]
-
-
-def _run(
-    card: Card,
-    home: Path,
-    settings: SftSettings = _SETTINGS,
-    rows: list[DialogueRow] | None = None,
-    report: Callable[[TrainingProgress], None] | None = None,
-) -> TrainingRun:
-    return TrainingRun(
-        card=card, rows=rows or _rows(), work_folder=home / "training",
-        adapters_folder=home / "adapters", settings=settings, report=report,
-    )  # fmt: skip
-
-
-def _weights(home: Path, manifest: dict[str, object]) -> dict[str, torch.Tensor]:
-    weights: dict[str, torch.Tensor] = load_file(home / "adapters" / str(manifest["id"]) / WEIGHTS)
-    return weights
-
-
-def _validation_losses(manifest: dict[str, object]) -> list[float]:
-    metrics = manifest["metrics"]
-    assert isinstance(metrics, dict)
-    losses: list[float] = metrics["validation_loss_per_epoch"]
-    return losses
-
-
-def _same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return set(first) == set(second) and all(torch.equal(first[k], second[k]) for k in first)
-
-
 @pytest.fixture(scope="module")
 def calm(card: Card, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     """An uninterrupted run."""
     torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("calm")
-    return home, train(tiny_loaded(), _run(card, home))
+    return home, train(tiny_loaded(), training_run(card, home))
 
 
 def test_the_manifest_says_what_was_trained_on_what(
@@ -150,8 +79,8 @@ def test_the_manifest_says_what_was_trained_on_what(
         "adapter_config.json", WEIGHTS, MANIFEST,
     ]  # fmt: skip
     assert manifest["base_sha256"] == tiny_loaded().sha256
-    assert manifest["data_sha256"] == data_sha256(_rows())
-    assert manifest["settings"] == asdict(_SETTINGS)
+    assert manifest["data_sha256"] == data_sha256(training_rows())
+    assert manifest["settings"] == asdict(SETTINGS)
     assert manifest["rows"] == {"train": 7, "validation": 2}
     assert manifest["sha256"] == file_sha256(folder / WEIGHTS)
     assert (manifest["kind"], manifest["card"], manifest["quantization"]) == (
@@ -171,9 +100,9 @@ def test_the_manifest_says_what_was_trained_on_what(
 
 
 def test_the_published_adapter_speaks_what_it_learned(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, alpha=64, epochs=25, batch_rows=4, patience_epochs=25, dropout=0)
-    rows = [_row(f"r{split}{n}", split, "ですわ。") for split in _SPLITS for n in range(4)]
-    manifest = train(tiny_loaded(), _run(card, tmp_path, settings, rows))
+    settings = replace(SETTINGS, alpha=64, epochs=25, batch_rows=4, patience_epochs=25, dropout=0)
+    rows = [row(f"r{split}{n}", split, "ですわ。") for split in SPLITS for n in range(4)]
+    manifest = train(tiny_loaded(), training_run(card, tmp_path, settings, rows))
     folder = tmp_path / "adapters" / str(manifest["id"])
     engine = LocalEngine(tiny_loaded(), EngineSettings(threads=1))
     try:
@@ -199,7 +128,7 @@ def test_the_best_epoch_is_what_is_published(
     assert isinstance(metrics, dict)
     loaded = tiny_loaded()
     model = PeftModel.from_pretrained(loaded.model, home / "adapters" / str(manifest["id"])).eval()
-    validation = [row for row in _rows() if row.split == "validation"]
+    validation = [row for row in training_rows() if row.split == "validation"]
     batch = SharedPrefixCollator(pad_token_id=0)(encode_rows(loaded, card, validation, 2000))
     with torch.no_grad():
         hidden, targets = reply_states(model, batch)
@@ -227,37 +156,37 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 ) -> None:
     home, manifest = calm
     torch.manual_seed(99)  # the run must not depend on what came before
-    again = train(tiny_loaded(), _run(card, tmp_path))
+    again = train(tiny_loaded(), training_run(card, tmp_path))
     assert again["id"] == manifest["id"]
     assert again["sha256"] == manifest["sha256"]
-    other = train(tiny_loaded(), _run(card, tmp_path, replace(_SETTINGS, seed=1)))
+    other = train(tiny_loaded(), training_run(card, tmp_path, replace(SETTINGS, seed=1)))
     assert other["id"] != manifest["id"]
-    assert not _same(_weights(home, manifest), _weights(tmp_path, other))
+    assert not same_weights(weights_of(home, manifest), weights_of(tmp_path, other))
 
 
-@pytest.mark.parametrize("raise_at", [_STEPS_PER_EPOCH + 1, 2 * _STEPS_PER_EPOCH + 2])
+@pytest.mark.parametrize("raise_at", [STEPS_PER_EPOCH + 1, 2 * STEPS_PER_EPOCH + 2])
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(
     card: Card, calm: tuple[Path, dict[str, object]], tmp_path: Path, raise_at: int
 ) -> None:
     home, manifest = calm
-    with pytest.raises(_Killed):
-        train(tiny_loaded(), _run(card, tmp_path, report=_Recorder(raise_at)))
+    with pytest.raises(KilledError):
+        train(tiny_loaded(), training_run(card, tmp_path, report=Recorder(raise_at)))
     assert not (tmp_path / "adapters").exists()
-    second = _Recorder()
+    second = Recorder()
     torch.manual_seed(99)
-    resumed = train(tiny_loaded(), _run(card, tmp_path, report=second))
-    epochs_kept = (raise_at - 1) // _STEPS_PER_EPOCH
-    assert [one.step for one in second.told] == list(range(epochs_kept * _STEPS_PER_EPOCH + 1, 10))
+    resumed = train(tiny_loaded(), training_run(card, tmp_path, report=second))
+    epochs_kept = (raise_at - 1) // STEPS_PER_EPOCH
+    assert [one.step for one in second.told] == list(range(epochs_kept * STEPS_PER_EPOCH + 1, 10))
     assert {one.steps for one in second.told} == {9}
-    assert _validation_losses(resumed) == _validation_losses(manifest)
-    assert _same(_weights(tmp_path, resumed), _weights(home, manifest))
+    assert validation_losses(resumed) == validation_losses(manifest)
+    assert same_weights(weights_of(tmp_path, resumed), weights_of(home, manifest))
 
 
 def test_a_half_written_checkpoint_is_passed_over(
     card: Card, calm: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
-    with pytest.raises(_Killed):
-        train(tiny_loaded(), _run(card, tmp_path, report=_Recorder(2 * _STEPS_PER_EPOCH + 1)))
+    with pytest.raises(KilledError):
+        train(tiny_loaded(), training_run(card, tmp_path, report=Recorder(2 * STEPS_PER_EPOCH + 1)))
     (work,) = (tmp_path / "training").iterdir()
     newest = last_checkpoint(work)
     assert newest is not None
@@ -267,57 +196,57 @@ def test_a_half_written_checkpoint_is_passed_over(
     # A kill while the state itself is being written.
     shutil.copytree(newest.folder, work / "checkpoint-7")
     (work / "checkpoint-7" / "trainer_state.json").write_text('{"best_global_step": 6, "ep')
-    second = _Recorder()
-    resumed = train(tiny_loaded(), _run(card, tmp_path, report=second))
-    assert second.told[0].step == _STEPS_PER_EPOCH + 1
+    second = Recorder()
+    resumed = train(tiny_loaded(), training_run(card, tmp_path, report=second))
+    assert second.told[0].step == STEPS_PER_EPOCH + 1
     home, manifest = calm
-    assert _same(_weights(tmp_path, resumed), _weights(home, manifest))
+    assert same_weights(weights_of(tmp_path, resumed), weights_of(home, manifest))
 
 
 def test_a_finished_run_is_returned_at_once(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, epochs=1)
-    first = train(tiny_loaded(), _run(card, tmp_path, settings))
-    again = _Recorder()
-    assert train(tiny_loaded(), _run(card, tmp_path, settings, report=again)) == first
+    settings = replace(SETTINGS, epochs=1)
+    first = train(tiny_loaded(), training_run(card, tmp_path, settings))
+    again = Recorder()
+    assert train(tiny_loaded(), training_run(card, tmp_path, settings, report=again)) == first
     assert again.told == []
 
 
 def test_a_run_killed_before_publishing_is_only_published(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, epochs=2)
-    first = train(tiny_loaded(), _run(card, tmp_path, settings))
-    expected = _weights(tmp_path, first)
+    settings = replace(SETTINGS, epochs=2)
+    first = train(tiny_loaded(), training_run(card, tmp_path, settings))
+    expected = weights_of(tmp_path, first)
     shutil.rmtree(tmp_path / "adapters")
-    again = _Recorder()
-    second = train(tiny_loaded(), _run(card, tmp_path, settings, report=again))
+    again = Recorder()
+    second = train(tiny_loaded(), training_run(card, tmp_path, settings, report=again))
     assert again.told == []
     assert second["metrics"] == first["metrics"]
-    assert _same(_weights(tmp_path, second), expected)
+    assert same_weights(weights_of(tmp_path, second), expected)
 
 
 def test_an_altered_adapter_is_published_anew(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, epochs=1)
-    first = train(tiny_loaded(), _run(card, tmp_path, settings))
+    settings = replace(SETTINGS, epochs=1)
+    first = train(tiny_loaded(), training_run(card, tmp_path, settings))
     weights = tmp_path / "adapters" / str(first["id"]) / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
-    assert train(tiny_loaded(), _run(card, tmp_path, settings))["sha256"] == first["sha256"]
+    assert train(tiny_loaded(), training_run(card, tmp_path, settings))["sha256"] == first["sha256"]
     assert file_sha256(weights) == first["sha256"]
 
 
 def test_training_stops_early_keeps_the_first_epoch_and_stays_stopped(
     card: Card, tmp_path: Path
 ) -> None:
-    settings = replace(_SETTINGS, epochs=8, patience_epochs=2)
-    told = _Recorder()
-    run = _run(card, tmp_path, settings, _contrary_rows(), told)
+    settings = replace(SETTINGS, epochs=8, patience_epochs=2)
+    told = Recorder()
+    run = training_run(card, tmp_path, settings, contrary_rows(), told)
     manifest = train(tiny_loaded(), run)
     metrics = manifest["metrics"]
     assert isinstance(metrics, dict)
     losses = metrics["validation_loss_per_epoch"]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + 2 < 8
-    assert told.told[-1].step == len(losses) * _STEPS_PER_EPOCH
+    assert told.told[-1].step == len(losses) * STEPS_PER_EPOCH
     shutil.rmtree(tmp_path / "adapters")
-    again = _Recorder()
+    again = Recorder()
     second = train(tiny_loaded(), replace(run, report=again))
     assert again.told == [], "patience was spent before the kill"
     assert second["sha256"] == manifest["sha256"]
@@ -338,10 +267,10 @@ def test_patience_counts_the_epochs_before_a_resumption() -> None:
 
 
 def test_another_prompt_is_another_run(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, epochs=1)
-    first = train(tiny_loaded(), _run(card, tmp_path, settings))
+    settings = replace(SETTINGS, epochs=1)
+    first = train(tiny_loaded(), training_run(card, tmp_path, settings))
     older = replace(card, age=card.age + 1)
-    second = train(tiny_loaded(), _run(older, tmp_path, settings))
+    second = train(tiny_loaded(), training_run(older, tmp_path, settings))
     assert first["data_sha256"] == second["data_sha256"]
     assert first["id"] != second["id"]
 
@@ -354,43 +283,45 @@ def test_a_loss_that_is_no_number_stops_the_run(card: Card, tmp_path: Path) -> N
         match=r"^the loss became nan after step 0; expected a finite number: train again with a "
         r"smaller learning rate$",
     ):
-        train(loaded, _run(card, tmp_path))
+        train(loaded, training_run(card, tmp_path))
     assert not (tmp_path / "adapters").exists()
 
 
 def test_a_rate_that_destroys_the_weights_is_noticed(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, learning_rate=1e38, warmup_share=0.0)
+    settings = replace(SETTINGS, learning_rate=1e38, warmup_share=0.0)
     with pytest.raises(TrainingError, match="smaller learning rate"):
-        train(tiny_loaded(), _run(card, tmp_path, settings))
+        train(tiny_loaded(), training_run(card, tmp_path, settings))
     assert not list((tmp_path / "training").glob("*/checkpoint-*"))
 
 
 @pytest.mark.parametrize("missing", ["train", "validation"])
 def test_both_splits_are_needed(card: Card, tmp_path: Path, missing: str) -> None:
-    rows = [row for row in _rows() if row.split != missing]
+    rows = [row for row in training_rows() if row.split != missing]
     with pytest.raises(TrainingError, match=f"^the data hold no {missing} rows; .*persona check"):
-        train(tiny_loaded(), _run(card, tmp_path, rows=rows))
+        train(tiny_loaded(), training_run(card, tmp_path, rows=rows))
 
 
 def test_test_rows_are_never_trained_on(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, epochs=1)
-    probe = _row("x", "test", "ひみつ")
-    with_test = train(tiny_loaded(), _run(card, tmp_path / "a", settings, [*_rows(), probe]))
-    without = train(tiny_loaded(), _run(card, tmp_path / "b", settings))
+    settings = replace(SETTINGS, epochs=1)
+    probe = row("x", "test", "ひみつ")
+    with_test = train(
+        tiny_loaded(), training_run(card, tmp_path / "a", settings, [*training_rows(), probe])
+    )
+    without = train(tiny_loaded(), training_run(card, tmp_path / "b", settings))
     assert with_test["sha256"] == without["sha256"]
 
 
 def test_a_row_longer_than_the_settings_allow_is_refused(card: Card, tmp_path: Path) -> None:
-    settings = replace(_SETTINGS, max_row_tokens=20)
+    settings = replace(SETTINGS, max_row_tokens=20)
     with pytest.raises(TrainingError, match="expected at most 20: shorten the dialogue"):
-        train(tiny_loaded(), _run(card, tmp_path, settings))
+        train(tiny_loaded(), training_run(card, tmp_path, settings))
 
 
 def test_progress_tells_steps_and_losses_and_nothing_else_is_printed(
     card: Card, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = _Recorder()
-    train(tiny_loaded(), _run(card, tmp_path, report=told))
+    told = Recorder()
+    train(tiny_loaded(), training_run(card, tmp_path, report=told))
     assert capsys.readouterr().out == "", "standard output belongs to --json"
     assert [one.step for one in told.told] == list(range(1, 10))
     assert told.told[0].validation_loss is None
@@ -411,7 +342,7 @@ def test_the_tiny_model_is_untouched_by_loading(card: Card) -> None:
     """The comparisons above rest on every load giving the same weights."""
     first: LoadedModel = tiny_loaded()
     torch.manual_seed(5)
-    assert _same(first.model.state_dict(), tiny_loaded().model.state_dict())
+    assert same_weights(first.model.state_dict(), tiny_loaded().model.state_dict())
 
 
 @pytest.mark.parametrize("batch_rows", [1, 5])
@@ -420,14 +351,14 @@ def test_training_and_validation_loss_divide_by_the_same_tokens(
 ) -> None:
     """A batch whose prefix reaches to its replies has a label in its first column."""
     settings = replace(
-        _SETTINGS,
+        SETTINGS,
         learning_rate=0.0,
         dropout=0,
         batch_rows=batch_rows,
         epochs=batch_rows,  # five steps, after which the loss is logged
         patience_epochs=10,
     )
-    rows = [_row(f"{split}{n}", split, "ですわ。") for split in _SPLITS for n in range(5)]
-    metrics = train(tiny_loaded(), _run(card, tmp_path, settings, rows))["metrics"]
+    rows = [row(f"{split}{n}", split, "ですわ。") for split in SPLITS for n in range(5)]
+    metrics = train(tiny_loaded(), training_run(card, tmp_path, settings, rows))["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["last_training_loss"] == pytest.approx(metrics["best_validation_loss"], abs=1e-3)
