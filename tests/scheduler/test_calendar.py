@@ -62,7 +62,14 @@ def test_a_year_has_every_date_once(zone: str, at: str) -> None:
 def test_whenever_one_looks_the_last_is_past_and_the_next_to_come(zone: str) -> None:
     schedule = _schedule("02:30", zone)
     # Every 20 minutes around both changes of the northern and of the southern clocks.
-    for start in ("2026-03-07", "2026-03-28", "2026-04-04", "2026-10-03", "2026-10-24", "2026-10-31"):
+    for start in (
+        "2026-03-07",
+        "2026-03-28",
+        "2026-04-04",
+        "2026-10-03",
+        "2026-10-24",
+        "2026-10-31",
+    ):
         for step in range(3 * 72):
             now = _utc(f"{start}T00:00") + timedelta(minutes=20 * step)
             last, following = last_appointment(schedule, now), next_appointment(schedule, now)
