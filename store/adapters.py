@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.errors import ConflictError, NotFoundError
+from store.lineage import clean_fallback
 from store.records import Adapter, Deployment
 from store.tables import AdapterRow, DeploymentRow
 
@@ -52,22 +53,53 @@ def load_adapter(session: Session, adapter_id: str) -> Adapter:
 
 
 def deploy(session: Session, adapter_id: str, *, who: str, why: str, now: datetime) -> None:
-    """Put an adapter into production from the next new conversation on. Raises NotFoundError."""
-    load_adapter(session, adapter_id)
+    """Put an adapter into production from the next new conversation on.
+
+    Raises NotFoundError, ConflictError for one that learnt from somebody who was erased.
+    """
+    wanted = select(AdapterRow).where(AdapterRow.id == adapter_id)
+    # Locked, so that an erasure cannot taint it between this look and the commit.
+    row = session.scalar(
+        wanted.with_for_update(read=True).execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFoundError(f"no adapter has the id {adapter_id}; see yogeiko adapter list")
+    if row.tainted_at is not None:
+        raise ConflictError(
+            f"adapter {adapter_id} may not be served: {row.taint_reason}; choose another one, "
+            "see yogeiko adapter list"
+        )
     session.add(DeploymentRow(adapter_id=adapter_id, at=now, who=who, why=why))
     session.flush()
 
 
 def active_adapter(session: Session) -> str | None:
-    """Return the id in production; None means the bare base model."""
-    newest = select(DeploymentRow.adapter_id).order_by(DeploymentRow.id.desc()).limit(1)
-    return session.scalar(newest)
+    """Return the id in production, never a tainted one; None means the bare base model."""
+    newest = (
+        select(DeploymentRow.adapter_id, AdapterRow.tainted_at)
+        .join(AdapterRow, DeploymentRow.adapter_id == AdapterRow.id)
+        .order_by(DeploymentRow.id.desc())
+        .limit(1)
+    )
+    found = session.execute(newest).one_or_none()
+    if found is None:
+        return None
+    return found.adapter_id if found.tainted_at is None else clean_fallback(session)
 
 
-def list_deployments(session: Session) -> list[Deployment]:
-    """Return the history, newest first."""
-    rows = session.scalars(select(DeploymentRow).order_by(DeploymentRow.id.desc()))
-    return [Deployment(adapter=row.adapter_id, at=row.at, who=row.who, why=row.why) for row in rows]
+def list_deployments(session: Session, *, with_tainted: bool = False) -> list[Deployment]:
+    """Return the history, newest first; tainted adapters only on request: never serve them."""
+    wanted = (
+        select(DeploymentRow)
+        .join(AdapterRow, DeploymentRow.adapter_id == AdapterRow.id)
+        .order_by(DeploymentRow.id.desc())
+    )
+    if not with_tainted:
+        wanted = wanted.where(AdapterRow.tainted_at.is_(None))
+    return [
+        Deployment(adapter=row.adapter_id, at=row.at, who=row.who, why=row.why)
+        for row in session.scalars(wanted)
+    ]
 
 
 def _record(row: AdapterRow) -> Adapter:
@@ -80,4 +112,6 @@ def _record(row: AdapterRow) -> Adapter:
         folder=row.folder,
         manifest=row.manifest,
         created_at=row.created_at,
+        tainted_at=row.tainted_at,
+        taint_reason=row.taint_reason,
     )

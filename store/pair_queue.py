@@ -55,6 +55,7 @@ def save_conflicts(
             ConflictRow.night_date == claim.date, ConflictRow.resolved_at.is_(None)
         )
     )
+    existing_turns(session, [conflict.turn_id for conflict in conflicts])
     there: set[str] = set()
     for some in batches(conflict.reply_id for conflict in conflicts):
         wanted = select(ReplyRow.id).where(ReplyRow.id.in_(some)).order_by(ReplyRow.id)
