@@ -2,11 +2,22 @@
 
 import os
 import tomllib
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +31,7 @@ from pydantic_settings import (
 
 from app.errors import SettingsError
 from persona.engine import Sampling
+from rlaif.metrics import METRIC_KEYS
 
 ENV_PREFIX = "YOGEIKO_"
 FILE_NAME = "yogeiko.toml"
@@ -34,6 +46,39 @@ def _split_commas(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+
+
+def _time_of_day(value: object) -> object:
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
+    try:
+        return datetime.strptime(str(value), "%H:%M").time()
+    except ValueError as error:
+        raise PydanticCustomError("time_of_day", 'a time of day such as "03:00"') from error
+
+
+def _zone_name(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise PydanticCustomError("zone", 'a time zone such as "Asia/Tokyo"') from error
+    return value
+
+
+def _metric_weights(weights: dict[str, float]) -> dict[str, float]:
+    known = set(weights) <= set(METRIC_KEYS)
+    if not known or min(weights.values(), default=0) < 0 or not any(weights.values()):
+        raise PydanticCustomError(
+            "metrics", f"weights of 0 or more, one above 0, of {', '.join(METRIC_KEYS)}"
+        )
+    return weights
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
+MetricWeights = Annotated[
+    dict[str, Annotated[float, Field(allow_inf_nan=False)]], AfterValidator(_metric_weights)
+]
 
 
 class Section(BaseModel):
@@ -113,6 +158,61 @@ class ConsentSettings(Section):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
+class NightSettings(Section):
+    """When the night rehearses, what it rewards, and how much of the machine it takes."""
+
+    enabled: bool = True
+    """Whether the server's clock starts nights; `yogeiko night run` works all the same."""
+    at: TimeOfDay = time(3)
+    zone: ZoneName = "Asia/Tokyo"
+    grace_hours: Annotated[float, Field(gt=0, le=24)] = 20
+    """How late a night may begin that was missed while the machine was off."""
+    approval: Literal["auto", "required"] = "auto"
+    """Whether operators must look at the pairs before they are trained on."""
+    deadline_hours: Annotated[float, Field(gt=0, lt=24)] = 12
+    """How long the pairs wait for operators before the night goes on without them."""
+    candidates: Annotated[int, Field(ge=2, le=16)] = 4
+    """More replies to each of the day's prompts."""
+    min_pairs: Annotated[int, Field(ge=1)] = 64
+    """With fewer nothing is trained."""
+    metrics: MetricWeights = dict.fromkeys(METRIC_KEYS, 1.0)
+    """The mixture that is rewarded: metric -> weight; they count relative to their sum."""
+    training_evaluator: Literal["embedded", "fed", "judge"] = "embedded"
+    gate_evaluator: Literal["embedded", "fed", "judge"] = "fed"
+    """Of another kind than the training evaluator; it never picks pairs."""
+    judge_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$", validate_default=True)] = ""
+    """An OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1."""
+    judge_model: Annotated[str, Field(validate_default=True)] = ""
+    judge_key_env: str = ""
+    """The environment variable that holds the key; the key itself is never written here."""
+    single_user: Literal["auto", "on", "off"] = "auto"
+    """Whether one person may give all pairs: on a site whose owner is its only visitor."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """Of a night; None is half of the processors."""
+    memory_gib: Annotated[float, Field(gt=0)] | None = None
+    """Bound on a night's private memory; None is three quarters of the machine's."""
+
+    @field_validator("gate_evaluator")
+    @classmethod
+    def _of_another_kind(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("training_evaluator"):
+            raise PydanticCustomError(
+                "same_kind", "another kind than night.training_evaluator, which is the same"
+            )
+        return value
+
+    @field_validator("judge_url", "judge_model")
+    @classmethod
+    def _needed_by_a_judge(cls, value: str, info: ValidationInfo) -> str:
+        kinds = {info.data.get("training_evaluator"), info.data.get("gate_evaluator")}
+        if not value and "judge" in kinds:
+            example = "http://127.0.0.1:8080/v1" if info.field_name == "judge_url" else "its name"
+            raise PydanticCustomError(
+                "judge_unknown", f"where the judge is ({example}), because an evaluator is 'judge'"
+            )
+        return value
+
+
 class Settings(BaseSettings):
     """Everything that can be set, resolved. Made by `load_settings`."""
 
@@ -130,6 +230,7 @@ class Settings(BaseSettings):
     chat: ChatSettings = ChatSettings()
     model: ModelSettings = ModelSettings()
     consent: ConsentSettings = ConsentSettings()
+    night: NightSettings = NightSettings()
     engine: dict[str, bool | int | float | str] = {}
     """Fields of the engine's own settings, checked where the engine is built."""
 
@@ -154,6 +255,11 @@ class Settings(BaseSettings):
     def adapters_folder(self) -> Path:
         """Where trained adapters live, one folder each."""
         return self.home / "adapters"
+
+    @property
+    def nights_folder(self) -> Path:
+        """Where nights leave their logs and reports, one folder per date."""
+        return self.home / "nights"
 
     @property
     def exports_folder(self) -> Path:

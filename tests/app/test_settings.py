@@ -1,11 +1,13 @@
 """Settings: order, strictness, and one clear sentence."""
 
+from datetime import time
 from pathlib import Path
 
 import pytest
 
 from app.errors import SettingsError
 from app.settings import load_settings
+from rlaif.metrics import METRIC_KEYS
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +101,56 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     with pytest.raises(ValueError, match="frozen"):
         settings.server.port = 1  # type: ignore[misc]
+
+
+def test_the_night_has_defaults_and_is_set_in_all_three_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = load_settings(tmp_path).night
+    assert (plain.at, plain.zone, plain.gate_evaluator) == (time(3), "Asia/Tokyo", "fed")
+    assert set(plain.metrics) == set(METRIC_KEYS)
+    _write(
+        tmp_path,
+        '[night]\nat = "23:45"\nzone = "Europe/Berlin"\ngate_evaluator = "judge"\n'
+        'judge_url = "http://127.0.0.1:8080/v1"\njudge_model = "local"\n'
+        "[night.metrics]\ntopic = 1\ntrust = 0.5\n",
+    )
+    monkeypatch.setenv("YOGEIKO_NIGHT_MIN_PAIRS", "8")
+    night = load_settings(tmp_path, {"night": {"approval": "required"}}).night
+    assert (night.at, night.zone, night.min_pairs) == (time(23, 45), "Europe/Berlin", 8)
+    assert (night.metrics, night.approval) == ({"topic": 1.0, "trust": 0.5}, "required")
+    monkeypatch.setenv("YOGEIKO_NIGHT_METRICS", '{"ease": 2}')
+    assert load_settings(tmp_path).night.metrics["ease"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('at = "25:00"', r"night\.at in .* is '25:00'; expected a time of day such as \"03:00\""),
+        ("at = 3", r"night\.at in .* is 3; expected a time of day"),
+        ('zone = "Tokyo"', r"night\.zone in .* is 'Tokyo'; expected a time zone such as \"Asia/"),
+        ('zone = "../etc"', r"night\.zone in .* expected a time zone"),
+        ('approval = "yes"', r"night\.approval in .* is 'yes'; expected 'auto' or 'required'"),
+        ("deadline_hours = 24", r"night\.deadline_hours in .* is 24; expected less than 24"),
+        ("grace_hours = 0", r"night\.grace_hours in .* is 0; expected greater than 0"),
+        ("metrics = {wit = 1}", r"night\.metrics in .* is {'wit': 1.*}; expected weights .*agency"),
+        ("metrics = {topic = -1}", r"night\.metrics in .* expected weights of 0 or more"),
+        ("metrics = {topic = 0}", r"night\.metrics in .* one above 0"),
+        ("metrics = {topic = nan}", r"night\.metrics in .* expected a finite number"),
+        ('gate_evaluator = "embedded"', r"night\.gate_evaluator in .* expected another kind than"),
+        ('gate_evaluator = "judge"', r"night\.judge_url in .* is ''; expected where the judge is"),
+        (
+            'gate_evaluator = "judge"\njudge_url = "http://127.0.0.1:8080/v1"',
+            r"night\.judge_model in .* is ''; expected where the judge is .*its name",
+        ),
+        ('judge_url = "127.0.0.1"', r"night\.judge_url in .* is '127\.0\.0\.1'; expected"),
+        ('single_user = "maybe"', r"night\.single_user in .* expected 'auto', 'on' or 'off'"),
+        ("threads = 0", r"night\.threads in .* is 0; expected greater than or equal to 1"),
+        ("hour = 3", r"night\.hour in .* is not a setting; expected one of enabled, at, zone"),
+    ],
+)
+def test_a_bad_night_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    _write(tmp_path, f"[night]\n{text}\n")
+    with pytest.raises(SettingsError, match=words) as caught:
+        load_settings(tmp_path)
+    assert "\n" not in str(caught.value)

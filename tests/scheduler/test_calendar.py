@@ -1,6 +1,7 @@
 """One appointment per local date, in zones that move their clocks and in zones that do not."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_year_has_every_date_once(zone: str, at: str) -> None:
     for _ in range(365):
         found.append(next_appointment(schedule, found[-1].at))
     assert [one.date for one in found] == [first.date + timedelta(days=n) for n in range(366)]
-    gaps = [later.at - earlier.at for earlier, later in zip(found, found[1:], strict=False)]
+    gaps = [later.at - earlier.at for earlier, later in pairwise(found)]
     assert timedelta(hours=22, minutes=59) < min(gaps) <= max(gaps) < timedelta(hours=25, minutes=1)
 
 
