@@ -1,0 +1,171 @@
+"""What the steps of a night share: the ledger's claim, the store, the models and the clock."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from persona.card import Card
+from persona.engine import Engine
+from rlaif.evaluator import Assessment, Dialogue, Evaluator
+from rlaif.make_candidates import CandidateSettings
+from rlaif.pairs import PairSettings
+from rlaif.penalties import PenaltySettings, text_facts
+from rlaif.preference import Reward
+from rlaif.reward import RewardSettings, reward_of
+from store.adapters import load_adapter
+from store.database import Database
+from store.night_records import NightClaim, NightEnd
+from store.nights import check_fence, progress_step, renew_lease
+
+Approval = Literal["auto", "required"]
+Detail = dict[str, object]
+"""What a step found, as JSON; holds no text and no id of a visitor."""
+
+
+class NightEnds(Exception):
+    """A step found that the night is over: how it ends, and the sentence that says why."""
+
+    def __init__(self, status: NightEnd, decision: str) -> None:
+        super().__init__(decision)
+        self.status = status
+        self.decision = decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightSettings:
+    """How a night is run; saved in its row.
+
+    retention: how far back may be learnt from. deadline: how long an inbox waits for operators.
+    lease: how long a silent owner keeps the night. min_pairs: below this nothing is trained.
+    replay_share: seed pairs among all that are trained on, 0..1.
+    """
+
+    retention: timedelta = timedelta(days=90)
+    approval: Approval = "auto"
+    deadline: timedelta = timedelta(hours=12)
+    lease: timedelta = timedelta(minutes=30)
+    min_pairs: int = 64
+    replay_share: float = 0.25
+    max_turns: int = 2000
+    candidates: CandidateSettings = field(default_factory=CandidateSettings)
+    reward: RewardSettings = field(default_factory=RewardSettings)
+    penalties: PenaltySettings = field(default_factory=PenaltySettings)
+    pairs: PairSettings = field(default_factory=PairSettings)
+
+    def __post_init__(self) -> None:
+        if not 0.2 <= self.replay_share < 1:
+            raise ValueError(
+                f"replay_share is {self.replay_share}; expected 0.2 or more and below 1: the "
+                "seed behaviour must stay in every training"
+            )
+        if self.min_pairs < 1:
+            raise ValueError(f"min_pairs is {self.min_pairs}; expected 1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """Where a night is: `done` of `total` units of a step; total None when it cannot be known."""
+
+    step: str
+    position: int
+    steps: int
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightParts:
+    """Everything a night works with, bound by whoever starts it.
+
+    The models load when they are first asked for; `close_engine` frees the memory of the speaking
+    one before training. `trust`: metric -> 0..1, how far its scores count tonight.
+    """
+
+    database: Database
+    card: Card
+    training_evaluator: Callable[[], Evaluator]
+    gate_evaluator: Callable[[], Evaluator]
+    engine: Callable[[], Engine]
+    close_engine: Callable[[], None]
+    trust: Mapping[str, float]
+    nights_folder: Path
+    adapters_folder: Path
+    now: Callable[[], datetime]
+    should_stop: Callable[[], bool]
+    report: Callable[[StepProgress], None]
+
+
+class NightWork:
+    """A claimed night under way: what its steps read and write through."""
+
+    def __init__(self, parts: NightParts, settings: NightSettings, claim: NightClaim) -> None:
+        self.parts = parts
+        self.settings = settings
+        self.claim = claim
+        self.database = parts.database
+        self.now = parts.now
+        self.date = claim.date
+        self.folder = parts.nights_folder / claim.date
+        self._step = ("", 0, 0)
+        self._details: dict[str, Mapping[str, object]] = {}
+
+    def enter(self, step: str, position: int, steps: int) -> None:
+        """Name the step that progress belongs to."""
+        self._step = (step, position, steps)
+        self._tell(0, None)
+
+    def remember(self, step: str, detail: Mapping[str, object]) -> None:
+        """Keep what a complete step found, for the steps after it."""
+        self._details[step] = detail
+
+    def detail(self, step: str) -> Mapping[str, object]:
+        """What an earlier step found."""
+        return self._details[step]
+
+    def reward(self, dialogue: Dialogue, assessment: Assessment) -> Reward:
+        """The reward of a verdict under the night's settings and trust."""
+        found = text_facts(dialogue, self.parts.card, self.settings.penalties)
+        return reward_of(assessment, found, self.settings.reward, self.parts.trust)
+
+    def speaking(self, adapter: str | None) -> Engine:
+        """The engine, with `adapter` known to it. Raises AdapterError when it is damaged."""
+        engine = self.parts.engine()
+        if adapter is not None and adapter not in engine.adapters():
+            with self.database.reading() as session:
+                folder = load_adapter(session, adapter).folder
+            engine.add_adapter(adapter, Path(folder))
+        return engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction that only the holder of the claim can commit. Raises LeaseError."""
+        with self.database.session() as session:
+            check_fence(session, self.claim)
+            yield session
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Store and tell how far the step is, and hold the lease.
+
+        Raises LeaseError when the night was taken over, NightEnds when it is to stop.
+        """
+        step, _, _ = self._step
+        with self.writing() as session:
+            renew_lease(session, self.claim, lease=self.settings.lease, now=self.now())
+            progress_step(session, self.claim, step, done, total)
+        self._tell(done, total)
+        if self.parts.should_stop():
+            raise NightEnds(
+                "stopped",
+                f"stopped during {step}; yogeiko night run --date {self.date} --resume goes on",
+            )
+
+    def _tell(self, done: int, total: int | None) -> None:
+        step, position, steps = self._step
+        self.parts.report(
+            StepProgress(step=step, position=position, steps=steps, done=done, total=total)
+        )

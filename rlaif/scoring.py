@@ -1,0 +1,96 @@
+"""Score replies once: what has a verdict of this evaluator is never paid for again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlaif.evaluator import Assessment, Dialogue, Evaluator, Unscored
+from rlaif.night_work import NightWork
+from rlaif.preference import Reward
+from store.night_records import Scored
+from store.scores import append_score, append_score_failure, load_scores
+
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Something to score: a logged reply or a night's candidate, with what it answers."""
+
+    id: str
+    is_candidate: bool
+    dialogue: Dialogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringResult:
+    """How many were scored now, had been scored before, and could not be scored, with reasons."""
+
+    scored: int
+    known: int
+    failures: dict[str, int]
+
+
+def score_subjects(
+    work: NightWork, evaluator: Evaluator, subjects: Sequence[Subject]
+) -> ScoringResult:
+    """Score what this evaluator has not scored yet; every batch is committed before the next.
+
+    A reply that cannot be scored stays unscored with its reason. Raises EvaluatorError when
+    nothing can be scored at all, LeaseError when another process took the night over, NightEnds
+    when the night is stopped.
+    """
+    with work.database.reading() as session:
+        known = load_scores(session, [subject.id for subject in subjects], evaluator.id)
+    missing = [subject for subject in subjects if subject.id not in known]
+    failures: dict[str, int] = {}
+    scored = 0
+    for start in range(0, len(missing), BATCH):
+        batch = missing[start : start + BATCH]
+        verdicts = evaluator.assess([subject.dialogue for subject in batch])
+        _save(work, evaluator.id, list(zip(batch, verdicts, strict=True)))
+        for verdict in verdicts:
+            if isinstance(verdict, Unscored):
+                failures[verdict.reason] = failures.get(verdict.reason, 0) + 1
+            else:
+                scored += 1
+        work.progress(len(known) + start + len(batch), len(subjects))
+    return ScoringResult(scored=scored, known=len(known), failures=failures)
+
+
+def _save(
+    work: NightWork, evaluator_id: str, verdicts: Sequence[tuple[Subject, Assessment | Unscored]]
+) -> None:
+    now = work.now()
+    with work.writing() as session:
+        for subject, verdict in verdicts:
+            reply_id = None if subject.is_candidate else subject.id
+            candidate_id = subject.id if subject.is_candidate else None
+            if isinstance(verdict, Unscored):
+                append_score_failure(
+                    session,
+                    reply_id=reply_id,
+                    candidate_id=candidate_id,
+                    evaluator=evaluator_id,
+                    reason=verdict.reason,
+                    now=now,
+                )
+                continue
+            scored = Scored(
+                subject_id=subject.id,
+                reply_id=reply_id,
+                candidate_id=candidate_id,
+                evaluator=evaluator_id,
+                values=verdict.values,
+                spread=verdict.spread,
+                reward=reward_json(work.reward(subject.dialogue, verdict)),
+            )
+            append_score(session, scored, now=now)
+
+
+def reward_json(reward: Reward) -> dict[str, object]:
+    """Every part of a reward, for the store."""
+    return {
+        "total": reward.total,
+        "parts": dict(reward.parts),
+        "penalties": dict(reward.penalties),
+    }
