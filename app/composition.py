@@ -1,6 +1,5 @@
 """Where settings become objects: the only place that knows which parts the chat is built of."""
 
-import json
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,12 @@ from app.speaker import Brain, Speaker
 from persona.adapter_folder import MANIFEST
 from persona.base_model import LoadedModel, LoadOptions, load_model
 from persona.card import SHIPPED_CARD, Card, load_card
-from persona.errors import AdapterError
 from persona.gguf_convert import Progress
 from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
 from persona.retrieval import FactIndex, load_embedder
 from persona.safety import check_reply, check_user_text, deflection
+from rlaif.publish import read_record
 from store.adapters import active_adapter, deploy, ensure_adapter
 from store.database import Database, open_database
 from store.records import Adapter
@@ -123,23 +122,4 @@ def publish_shipped_adapter(database: Database, card: Card) -> Adapter | None:
 
 def adapter_record(folder: Path) -> Adapter:
     """What the store keeps of a trained adapter's folder. Raises AdapterError."""
-    try:
-        manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        name, kind, base, sha256 = (
-            str(manifest[key]) for key in ("id", "kind", "base_sha256", "sha256")
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AdapterError(
-            f"{folder / MANIFEST} is no adapter manifest ({error!r}); expected JSON with id, kind, "
-            "base_sha256 and sha256, as `yogeiko persona train` writes it"
-        ) from error
-    return Adapter(
-        id=name,
-        parent_id=None,
-        kind=kind,
-        base=base,
-        sha256=sha256,
-        folder=str(folder.absolute()),
-        manifest=manifest,
-        created_at=utc_now(),
-    )
+    return read_record(folder, now=utc_now())

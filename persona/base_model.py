@@ -117,7 +117,7 @@ def load_model(
             trust_remote_code=False,
             use_safetensors=True,
         )
-        identity = _identity(spec, source)
+        identity = base_sha256(spec, source)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
         first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
@@ -221,7 +221,8 @@ def _own_template(spec: str) -> str:
     return template or gguf_convert.CHAT_TEMPLATE
 
 
-def _identity(spec: str, source: str) -> str:
+def base_sha256(spec: str, source: str) -> str:
+    """Return what names the base in adapters' manifests; `source` is `prepare_model`'s answer."""
     if spec == EMBEDDED:
         return EMBEDDED_SHA256
     folder = Path(source)

@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 
 from persona.adapter_folder import LoraPair, read_adapter
 from persona.errors import AdapterError
+from persona.linear_shapes import linear_modules
 
 DecodeWeights = Literal["model", "int8"]
 
@@ -102,13 +103,7 @@ class LoraBank:
         self._shapes = {p: (m.out_features, m.in_features) for p, m in self._wrapped.items()}
 
     def _wrap(self, *, int8: bool) -> None:
-        get_head = self._model.get_output_embeddings
-        head = get_head() if callable(get_head) else None
-        found = [
-            (path, module)
-            for path, module in self._model.named_modules()
-            if isinstance(module, nn.Linear) and module is not head
-        ]
+        found = list(linear_modules(self._model))
         for number, (path, module) in enumerate(found):
             wrapper = AdapterLinear(module, number, self._selection, int8=int8)
             self._wrapped[path] = wrapper

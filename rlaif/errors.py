@@ -23,3 +23,19 @@ class GateError(NightError, RuntimeError):
 
 class LeaseLostError(NightError, RuntimeError):
     """Another process holds this night now; nothing more may be written by this one."""
+
+
+class TrainingStoppedError(PreferenceTrainingError):
+    """A preference training run was asked to stop; its checkpoint waits to be resumed."""
+
+
+class TrainingMemoryError(PreferenceTrainingError):
+    """The training child reached its memory bound or was killed for want of memory."""
+
+
+class TrainingDiedError(PreferenceTrainingError):
+    """The training child ended without saying how it went."""
+
+
+class PublishError(NightError, RuntimeError):
+    """An adapter cannot be put into production; what was there stays."""
