@@ -6,7 +6,7 @@ keep apart. Positions refer to the text as it was typed.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from persona.text_folding import fold_kana
@@ -32,7 +32,10 @@ _KANA_WORDS = {
     "はち": "8",
     "きゆう": "9",
 }
-_KANA_WORD = re.compile("|".join(sorted(_KANA_WORDS, key=len, reverse=True)))
+# にい before ち is に and いち.
+_KANA_WORD = re.compile(
+    "|".join(sorted(_KANA_WORDS, key=len, reverse=True)).replace("にい", "にい(?!ち)")
+)
 # Three spelled digits in a row: two are ordinary words too often.
 _GROUP = re.compile(f"[0-9]+|[〇零一二三四五六七八九]+|(?:(?:{_KANA_WORD.pattern})[・、 ]?){{3,}}")
 _INVISIBLE = "\u200b-\u200f\u2060\ufeff\u00ad"
@@ -69,13 +72,8 @@ def chains(texts: Sequence[str]) -> list[list[Group]]:
     found: list[list[Group]] = []
     for at, text in enumerate(texts):
         end: int | None = None
-        for match in _GROUP.finditer(fold_kana(text)):
-            group = Group(
-                at=at,
-                start=match.start(),
-                end=match.start() + len(match.group().rstrip("・、 ")),
-                digits=_digits(match.group()),
-            )
+        for start, written in _groups(fold_kana(text)):
+            group = Group(at=at, start=start, end=start + len(written), digits=_digits(written))
             if end is not None and _SEPARATOR.fullmatch(text, end, group.start):
                 found[-1].append(_after(group, text[end : group.start], across=False))
             elif end is None and at and _reaches(found, texts, at, group.start):
@@ -84,6 +82,22 @@ def chains(texts: Sequence[str]) -> list[list[Group]]:
                 found.append([group])
             end = group.end
     return found
+
+
+def _groups(text: str) -> Iterator[tuple[int, str]]:
+    """Where groups begin and how they are written. に at either end of spelled digits may be a
+    particle, so it is a group of its own."""
+    for match in _GROUP.finditer(text):
+        start, written = match.start(), match.group().rstrip("・、 ")
+        if "に" not in (written[0], written[-1]):
+            yield start, written
+            continue
+        head = "に" if written.startswith("に") and not written.startswith("にい") else ""
+        tail = "に" if written.endswith("に") else ""
+        middle = written[len(head) : len(written) - len(tail)]
+        yield from ((start, head),) if head else ()
+        yield start + len(head), middle
+        yield from ((start + len(head) + len(middle), tail),) if tail else ()
 
 
 def _reaches(found: list[list[Group]], texts: Sequence[str], at: int, start: int) -> bool:

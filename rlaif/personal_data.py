@@ -25,7 +25,7 @@ LABELS: Mapping[DataKind, str] = {
 }
 
 _AT = r"(?:@|\(at\)|\[at\]|アットマーク|あっとまーく|アット)"
-_DOT = r"(?:\s?\.\s?|ドット|どっと|\(dot\)|\[dot\])"
+_DOT = r"(?:\s?(?:\.|ドット|どっと|\(dot\)|\[dot\])\s?)"
 _MAIL = re.compile(
     rf"[a-z0-9_%+-]+(?:{_DOT}[a-z0-9_%+-]+)*\s{{0,2}}{_AT}\s{{0,2}}"
     rf"[a-z0-9-]+(?:{_DOT}[a-z0-9-]+)*{_DOT}[a-z]{{2,}}",
@@ -174,13 +174,22 @@ def _kind(chain: Sequence[Group], begin: int, end: int, texts: Sequence[str]) ->
     shapes = _shapes(part)
     if _is_card(digits, shapes, ahead):
         return "card"
-    if _is_my_number(digits, shapes, ahead):
+    if not _goes_on(chain, begin, end) and _is_my_number(digits, shapes, ahead):
         return "my_number"
     if _is_phone(digits, shapes, ahead):
         return "phone"
     if _is_postal_code(digits, part, ahead):
         return "postal_code"
     return None
+
+
+def _goes_on(chain: Sequence[Group], begin: int, end: int) -> bool:
+    """What keeps the groups of chain[begin:end] apart also parts them from the one beside them."""
+    inside = {group.before for group in chain[begin + 1 : end] if not group.across}
+    beside = {
+        chain[at].before for at in (begin, end) if 0 < at < len(chain) and not chain[at].across
+    }
+    return bool(inside & beside)
 
 
 def _is_card(digits: str, shapes: set[tuple[int, ...]], ahead: str) -> bool:
