@@ -193,7 +193,7 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 def _migrate(connection: Connection) -> None:
     """Bring the schema to head; two processes may try at once, and a kill leaves the old schema."""
-    config = _alembic_config(connection)
+    config = alembic_config(connection)
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head()
     with connection.begin():
@@ -211,7 +211,8 @@ def _migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
 
 
-def _alembic_config(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
+    """Return what Alembic needs to change the schema through an open connection."""
     config = Config()
     # Alembic reads options through configparser, to which % is special.
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))

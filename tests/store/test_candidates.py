@@ -54,7 +54,7 @@ def test_turns_erased_meanwhile_are_passed_over(
         gone, (lost,) = talk(session, now, WORDS)
         _, (kept,) = talk(session, now, WORDS)
         mine = claim(session, now)
-    erase_visitor(database, gone.visitor_id, exports=tmp_path, actor="test", now=now)
+    erase_visitor(database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=now)
     with database.session() as session:
         assert append_candidates(session, mine, [candidate(lost), candidate(kept)], now=now) == 1
         assert [one.turn_id for one in list_candidates(session, DATE)] == [kept.id]

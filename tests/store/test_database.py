@@ -3,20 +3,27 @@
 import multiprocessing
 import sqlite3
 import stat
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from store.database import SQLITE_PRAGMAS, Database, open_database
+from store.adapters import active_adapter, load_adapter
+from store.database import SQLITE_PRAGMAS, Database, alembic_config, open_database
 from store.errors import DatabaseError
+from store.learning import list_learnable
 from store.night_tables import METADATA
-from store.visitors import ensure_visitor, list_visitors, new_id
+from store.pairs import save_pairs
+from store.scores import append_score
+from store.turns import list_turns
+from store.visitors import Owner, ensure_visitor, list_visitors, new_id
 from tests.store.databases import fresh_url
+from tests.store.rehearsal import claim, pair, verdict
 
 
 def test_migrated_schema_equals_the_tables(database: Database) -> None:
@@ -35,6 +42,61 @@ def test_opening_again_keeps_the_data(url: str, now: datetime) -> None:
         assert [visitor.id for visitor in list_visitors(session)] == ["a" * 32]
         assert list_visitors(session)[0].created_at == now
     second.close()
+
+
+def _make_first_version(url: str) -> None:
+    """Make a database as the first release did, with a word in every table that has one."""
+    database = open_database(url)
+    with database.session() as session:
+        # What the migration added is all of the night: nothing of it may be there.
+        command.downgrade(alembic_config(session.connection()), "0001")
+    with database.session() as session:
+        for statement in _FIRST_VERSION_ROWS:
+            session.execute(text(statement))
+    database.close()
+
+
+_AT = "'2026-09-01 00:00:00+00:00'"
+_FIRST_VERSION_ROWS = (
+    f"INSERT INTO visitors VALUES ('{'a' * 32}', true, {_AT}, {_AT})",
+    f"INSERT INTO conversations VALUES ('c', '{'a' * 32}', 'ayane', '題', '題', 'v1', "
+    f"{_AT}, {_AT}, {_AT}, NULL)",
+    f"INSERT INTO turns VALUES ('t', 'c', 0, '問い', '問い', true, false, 0, {_AT}, NULL)",
+    "INSERT INTO replies VALUES ('r', 't', 0, '答え', '答え', 'done', 'live', NULL, 'v1', '[]', "
+    f"7, '{{}}', '{{}}', false, {_AT}, {_AT})",
+    "INSERT INTO adapters VALUES "
+    f"('v1', NULL, 'sft', 'embedded', '{'ab' * 32}', '/v1', '{{}}', {_AT})",
+    f"INSERT INTO deployments (adapter_id, at, who, why) VALUES ('v1', {_AT}, 'x', 'y')",
+)
+
+
+def test_a_database_of_the_first_version_opens_with_its_data(url: str, now: datetime) -> None:
+    _make_first_version(url)
+    plain = create_engine(make_url(url).set(drivername=_driver(url)))
+    with plain.connect() as connection:
+        assert connection.execute(text("SELECT * FROM alembic_version")).scalar_one() == "0001"
+        names = inspect(connection).get_table_names()
+        assert "nights" not in names
+        columns = {one["name"] for one in inspect(connection).get_columns("adapters")}
+        assert "tainted_at" not in columns
+    plain.dispose()
+    database = open_database(url)
+    with database.session() as session:
+        (learnable,) = list_learnable(session, now=now, retention=timedelta(days=90))
+        assert (learnable.user_text, learnable.shown.text) == ("問い", "答え")
+        assert active_adapter(session) == "v1"
+        assert load_adapter(session, "v1").tainted_at is None
+        owner = Owner(visitor_id="a" * 32)
+        (turn,) = list_turns(session, owner, "c")
+        save_pairs(session, claim(session, now), [pair(owner, turn, "r", "x")], now=now)
+        assert append_score(session, verdict("r"), now=now)
+        context = MigrationContext.configure(session.connection())
+        assert compare_metadata(context, METADATA) == []
+    database.close()
+
+
+def _driver(url: str) -> str:
+    return "sqlite" if url.startswith("sqlite") else "postgresql+psycopg"
 
 
 def _open_and_add(url: str, barrier: multiprocessing.Barrier) -> None:  # type: ignore[valid-type]

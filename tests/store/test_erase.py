@@ -44,7 +44,9 @@ def test_nothing_of_an_erased_visitor_is_left_in_any_table(
 ) -> None:
     gone, _ = _fill(database, now, SECRET)
     kept, _ = _fill(database, now, KEPT)
-    erased = erase_visitor(database, gone.visitor_id, exports=tmp_path, actor="test", now=now)
+    erased = erase_visitor(
+        database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=now
+    )
     assert (erased.conversations, erased.turns, erased.replies) == (1, 2, 2)
     with database.reading() as session:
         for table in Base.metadata.sorted_tables:
@@ -106,7 +108,7 @@ def test_no_row_is_left_on_a_postgres_page(
     if database.dialect != "postgresql":
         pytest.skip("SQLite is searched byte by byte above")
     gone, _ = _fill(database, now, SECRET)
-    erase_visitor(database, gone.visitor_id, exports=tmp_path, actor="test", now=now)
+    erase_visitor(database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=now)
     with database.reading() as session:
         for table in ("visitors", "conversations", "turns", "replies", "safety_events"):
             size = session.execute(text(f"SELECT pg_relation_size('{table}')")).scalar_one()
@@ -115,7 +117,7 @@ def test_no_row_is_left_on_a_postgres_page(
 
 def test_an_erased_id_never_comes_back(database: Database, now: datetime, tmp_path: Path) -> None:
     gone, _ = _fill(database, now, SECRET)
-    erase_visitor(database, gone.visitor_id, exports=tmp_path, actor="test", now=now)
+    erase_visitor(database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=now)
     with pytest.raises(NotFoundError), database.session() as session:
         ensure_visitor(session, gone.visitor_id, now=now)
 
@@ -125,8 +127,10 @@ def test_repeating_an_erasure_is_harmless(
 ) -> None:
     gone, _ = _fill(database, now, SECRET)
     later = now + timedelta(minutes=1)
-    erase_visitor(database, gone.visitor_id, exports=tmp_path, actor="test", now=now)
-    again = erase_visitor(database, gone.visitor_id, exports=tmp_path, actor="test", now=later)
+    erase_visitor(database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=now)
+    again = erase_visitor(
+        database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=later
+    )
     assert again.conversations == 0
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(ErasureRow)) == 1
@@ -134,4 +138,4 @@ def test_repeating_an_erasure_is_harmless(
 
 def test_erasing_nobody_is_an_error(database: Database, now: datetime, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no visitor has the id"):
-        erase_visitor(database, "f" * 32, exports=tmp_path, actor="test", now=now)
+        erase_visitor(database, "f" * 32, exports=tmp_path / "exports", actor="test", now=now)

@@ -214,7 +214,7 @@ def test_pairs_are_counted_per_visitor(database: Database, now: datetime, tmp_pa
         assert count_pairs_by_visitor(session) == {one.visitor_id: 3, two.visitor_id: 1}
         counted = count_pairs_by_visitor(session, except_night=NEXT)
         assert counted == {one.visitor_id: 2, two.visitor_id: 1}
-    erase_visitor(database, one.visitor_id, exports=tmp_path, actor="test", now=now)
+    erase_visitor(database, one.visitor_id, exports=tmp_path / "exports", actor="test", now=now)
     with database.session() as session:
         assert count_pairs_by_visitor(session) == {two.visitor_id: 1}
         assert save_pairs(session, mine, [pair(one, turn, "x", "y")], now=now) == 0

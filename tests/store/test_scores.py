@@ -95,7 +95,7 @@ def test_what_was_erased_meanwhile_is_passed_over(
 ) -> None:
     with database.session() as session:
         owner, (turn,) = talk(session, now, WORDS)
-    erase_visitor(database, owner.visitor_id, exports=tmp_path, actor="test", now=now)
+    erase_visitor(database, owner.visitor_id, exports=tmp_path / "exports", actor="test", now=now)
     reply = turn.replies[0].id
     with database.session() as session:
         assert not append_score(session, verdict(reply), now=now)
