@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from store.batches import batches
@@ -48,6 +48,13 @@ def link_pairs(session: Session, adapter_id: str, pair_ids: Sequence[str]) -> No
         AdapterPairRow(adapter_id=adapter_id, pair_id=one) for one in sorted(there - linked)
     )
     session.flush()
+
+
+def count_lineage(session: Session, adapter_id: str) -> tuple[int, int]:
+    """Return how many pairs still there, and of how many visitors, an adapter was trained on."""
+    pairs = select(func.count()).where(AdapterPairRow.adapter_id == adapter_id)
+    visitors = select(func.count()).where(AdapterVisitorRow.adapter_id == adapter_id)
+    return session.scalar(pairs) or 0, session.scalar(visitors) or 0
 
 
 def tainted_by_visitor(session: Session, visitor_id: str) -> list[str]:

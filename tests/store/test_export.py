@@ -59,6 +59,6 @@ def test_an_exported_file_is_private(database: Database, now: datetime, tmp_path
     with database.session() as session:
         owner, conversation = begin(session, now=now)
         exchange(session, owner, conversation, ("問い", "答え"), now)
-        path = write_visitor_export(session, owner, exports=tmp_path / "exports", now=now)
+        path = write_visitor_export(session, owner, exports=tmp_path, now=now)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path == tmp_path / "visitors" / owner.visitor_id / "20260924T120000Z.json"

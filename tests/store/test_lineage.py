@@ -16,6 +16,7 @@ from store.erase import erase_visitor, purge_deleted
 from store.errors import ConflictError
 from store.lineage import (
     clean_fallback,
+    count_lineage,
     learned_receipts,
     link_pairs,
     taint,
@@ -84,6 +85,8 @@ def test_a_taint_reaches_descendants_only(database: Database, now: datetime) -> 
         theirs = _pairs(session, mine, gone, turn, "a", now=now)
         link_pairs(session, "v2", theirs)
         link_pairs(session, "v3", _pairs(session, mine, kept, other, "b", now=now))
+        assert count_lineage(session, "v2") == (1, 1)
+        assert count_lineage(session, "v2a") == (0, 0)
         affected = tainted_by_visitor(session, gone.visitor_id)
         assert affected == ["v2", "v2a", "v2b"]
         assert tainted_by_visitor(session, kept.visitor_id) == ["v3"]
