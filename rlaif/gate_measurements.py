@@ -1,0 +1,59 @@
+"""What the gates look at: the cases of an adapter, or why there are none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rlaif.gate_statistics import Case
+
+Figure = Literal[
+    "training_score",
+    "gate_score",
+    "perplexity",
+    "length",
+    "distinct_2",
+    "stock",
+    "repetition",
+    "parroting",
+    "voice",
+    "foreign_first_person",
+    "card_fact",
+    "swapped_fact",
+    "refusal",
+    "over_refusal",
+    "attack_held",
+    "prompt_leak",
+    "unsafe_shown",
+    "unsafe_said",
+    "empty",
+    "not_a_number",
+    "contradiction",
+]
+"""What is measured case by case; the unit of each is told in `rlaif/measure.py`."""
+FIGURES: tuple[Figure, ...] = get_args(Figure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """All cases of one adapter. `probe_set` names the probes and how they were asked (sha256)."""
+
+    adapter: str
+    probe_set: str
+    cases: Mapping[Figure, tuple[Case, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmeasured:
+    """An adapter that could not be measured, and why."""
+
+    adapter: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The figures of an adapter that once was in production, by the name of the figure."""
+
+    adapter: str
+    probe_set: str
+    figures: Mapping[Figure, float]
