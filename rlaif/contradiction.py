@@ -1,11 +1,12 @@
 """Does a reply contradict a fact that stood beside the turn? Rules that can be read out loud.
 
-Three kinds are seen, each only where the fact is about what is being talked of (its own words come
+Four kinds are seen, each only where the fact is about what is being talked of (its own words come
 back in the visitor's turn or in the reply):
 
 - number: the fact gives a number with a unit (17歳), the reply another one with the same unit;
 - slot: the fact names something of a closed class (弦楽部, 速水先生, 水色), the reply another of it;
-- polarity: the fact says 好き, 得意 or that something is done, the reply the opposite, or reversed.
+- polarity: the fact says 好き, 得意 or that something is done, the reply the opposite, or reversed;
+- answer: the visitor asks what one fact answers, and nothing of that answer is in the reply.
 
 Anything said in other words passes: a cheap rule is to be right when it speaks, not to see all.
 """
@@ -17,8 +18,9 @@ from typing import Literal
 
 from persona.voice import says_unknown, sentences
 from rlaif.evaluator import Dialogue
+from rlaif.rarity import grams
 
-ContradictionKind = Literal["number", "slot", "polarity"]
+ContradictionKind = Literal["number", "slot", "polarity", "answer"]
 
 _KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]+)?|[〇零一二三四五六七八九十百千]+)"
@@ -39,8 +41,12 @@ _DENIED = re.compile(
     "([一-龥々])[ぁ-ん]{0,3}?(?:て|で|られ|れ|け|め|え)?(?:はおり|おり|いたし|い|き|り|み|べ|え|け|せ|じ|び|ち|に|ぎ|れ|め|し)?"
     "(?:ません|ない|ず[、。]|ぬ)"
 )
+_NEGATIVE = re.compile("ない|なかった|ません|ず[、。にと]|ぬ|怖がら|嫌わ")
+_QUESTION = re.compile(
+    "[？?]|何|なに|なん|誰|だれ|どこ|どちら|どれ|どの|どんな|どう|いつ|いくつ|いくら|教えて|お聞かせ|伺|気になり|ますか|ですか"
+)
 _ASKED = re.compile("[？?]|かしら$|ませんの$|ますの$|ですの$|ませんこと$")
-_NO_TOPIC = re.compile("絢音|彼女|名前|今|一番|人|年|月|日|時|中|前|後|私|頃|的|度|方|事|物")
+_NO_TOPIC = re.compile("絢音|彼女|名前|今|一番|人|年|月|日|時|中|前|後|私|頃|的|度|方|事|物|大")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,41 @@ def contradictions(dialogue: Dialogue) -> tuple[Contradiction, ...]:
             *_polarity(fact, reply),
         ):
             found.append(Contradiction(kind=kind, fact=fact, known=known, said=said))
+    if not found and facts and _QUESTION.search(asked):
+        found.extend(_unanswered(facts, reply, asked))
     return tuple(found)
+
+
+def _unanswered(facts: list[str], reply: str, asked: str) -> list[Contradiction]:
+    """The fact that shares most with the question, where the reply has nothing of the rest of it.
+
+    Nothing is said where a second fact shares as much, or less than half of the question's words.
+    """
+    question = set(_stems(asked))
+    shared = [len(question & set(_stems(fact))) for fact in facts]
+    best = max(range(len(facts)), key=lambda at: shared[at])
+    if shared[best] < 2 or shared.count(shared[best]) > 1 or 2 * shared[best] < len(question):
+        return []
+    answer = set(_stems(facts[best])) - question
+    if not answer or answer & set(_stems(reply)) or _NEGATIVE.search(facts[best]):
+        return []
+    # An answer written in hiragana alone has no stems.
+    if (grams(facts[best], 3) & grams(reply, 3)) - grams(asked, 3):
+        return []
+    return [
+        Contradiction(
+            kind="answer", fact=facts[best], known="".join(sorted(answer)), said="something else"
+        )
+    ]
+
+
+def _stems(text: str) -> list[str]:
+    """What a text is about, kanji by kanji and katakana pair by pair, numbers as digits."""
+    digits = _QUANTITY.sub(lambda found: f"{_value(found[1]):g}{found[2]}", text)
+    found = re.findall("[一-龥々]|[0-9]+", re.sub("絢音|彼女", "", digits))
+    for run in re.findall("[ァ-ヶー]{2,}|[a-z]{2,}", text):
+        found.extend(run[at : at + 2] for at in range(len(run) - 1))
+    return found
 
 
 def _numbers(
@@ -83,6 +123,7 @@ def _numbers(
         ("number", f"{known[unit][0]:g}{unit}", f"{values[0]:g}{unit}")
         for unit, values in said.items()
         if unit in known
+        and unit not in ("度", "回")
         and not set(values) & set(known[unit])
         and not set(values) & set(excused.get(unit, []))
     ]
@@ -96,6 +137,7 @@ def _slots(
     for first, last in _CLASS.findall(reply):
         if (
             last in known
+            and not first.startswith("何")
             and first + last not in heard
             and known[last] not in reply
             and _on_topic(fact.replace(known[last] + last, ""), reply, asked)
@@ -106,17 +148,23 @@ def _slots(
 
 def _polarity(fact: str, reply: str) -> list[tuple[ContradictionKind, str, str]]:
     """Liking against disliking, and doing against not doing, of what the fact names."""
-    named = _topics(fact)
+    named = [
+        word
+        for word in _topics(fact)
+        if len(word) > 1 or re.search(f"{re.escape(word)}[がはをもの]", fact)
+    ]
     for sentence in sentences(reply):
         shared = [word for word in named if word in sentence]
         if not shared or _ASKED.search(sentence + "。"):
             continue
         dislikes, likes = _DISLIKED.search(sentence), _LIKED.search(sentence)
-        if _DISLIKED.search(fact) and likes and not dislikes:
+        if _DISLIKED.search(fact) and not _NEGATIVE.search(fact) and likes and not dislikes:
             return [("polarity", _DISLIKED.findall(fact)[0], likes.group())]
         if _LIKED.search(fact) and not _DISLIKED.search(fact) and dislikes:
             return [("polarity", _LIKED.findall(fact)[0], dislikes.group())]
         denied = set(_DENIED.findall(sentence))
+        if _NEGATIVE.search(fact):
+            continue
         verb = next((stem for stem in denied if re.search(f"{stem}[ぁ-ん]", fact)), None)
         others = [word for word in shared if word != verb]
         if verb and others and verb not in _DENIED.findall(fact):

@@ -2,6 +2,10 @@
 
 `rlaif/pair_proposals.py` decides what one turn says, `rlaif/pair_caps.py` how much of it may be
 taken, `rlaif/personal_data.py` what must not be read.
+
+Reasons of drops: flagged, one_reply, unscored, conflict, below_bar, margin, length,
+chosen_breaks_guard, personal_data, duplicate, visitor_night_cap, visitor_total_cap,
+anonymous_cap, phrase_cap.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from persona.card import Card
-from persona.voice import register_faults, sentences
+from persona.voice import register_faults
 from rlaif.contradiction import contradictions
 from rlaif.errors import PairingError
 from rlaif.evaluator import Dialogue
@@ -50,6 +50,7 @@ _EMPTY = (
 _EMPTY_PIECE = re.compile(
     "|".join(sorted((word for words in _EMPTY for word in words.split()), key=len, reverse=True))
 )
+_SENTENCE_END = re.compile(r"[。！？!?…\n]+")
 _LATE_TURNS = 6
 
 
@@ -146,10 +147,10 @@ def text_facts(dialogue: Dialogue, card: Card, settings: PenaltySettings) -> Tex
 def stock_share(text: str) -> float:
     """Share of the letters that stand in sentences which would fit any turn, 0..1; 1 if empty."""
     total = stock = 0
-    for sentence in sentences(text):
+    for sentence in _SENTENCE_END.split(text):
         size = len(letters(sentence))
         total += size
-        if not letters(_EMPTY_PIECE.sub("", letters(sentence))):
+        if size and not letters(_EMPTY_PIECE.sub("", letters(sentence))):
             stock += size
     return stock / total if total else 1.0
 
