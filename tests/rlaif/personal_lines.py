@@ -3,7 +3,7 @@
 All numbers are drawn; telephone and card numbers belong to nobody that is known here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -128,6 +128,68 @@ HARMLESS: tuple[str, ...] = (
     "{score}%引きで{price}円、{score2}%なら？",
 )
 
+# Written after the rules, which were not changed for them.
+UNSEEN_CARRIERS: dict[DataKind, tuple[str, ...]] = {
+    "phone": (
+        "落とした鍵を拾ってくれた人が{}って名乗った",
+        "ばあちゃんち（{}）にかけてもらえる？",
+        "{}←これ登録しといて",
+        "ねえ、{}が出ない",
+        "もしもし{}ですけど、って出るの古い？",
+        "部室の内線じゃなくて{}の方",
+        "090から始まるやつ、{}、覚えた？",
+        "8時に{}へかける約束",
+    ),
+    "card": (
+        "ネットで{}って打ったら弾かれた",
+        "{} 有効期限 08/27",
+        "親の{}勝手に使ったらだめだよね",
+        "VISAの{}です、確認お願いします",
+        "3回払いで{}から落ちる",
+    ),
+    "my_number": (
+        "確定申告で{}が要るんだって",
+        "番号{}を写してって頼まれた",
+        "通知書の12桁、{}だった",
+        "{}を人に言っちゃだめ？",
+        "2024年に届いた{}の紙",
+    ),
+    "mail": (
+        "連絡くれるなら{}へ",
+        "IDは{}で登録したかも",
+        "{}宛てに詩を送って",
+        "エラーで{}が届きませんって",
+    ),
+    "postal_code": ("宛先の{}って合ってる？", "転居届に{}と書いた", "{}、山の中だよ"),
+}
+
+UNSEEN_HARMLESS: tuple[str, ...] = (
+    "昨日は{hour}:{minute:02}に寝て{hour2}:{minute:02}に起きた",
+    "{year}年生まれが{score}人、{year}年度入学",
+    "ロト6は{goals} {digit} {score} {score2} {hall} {day}だった",
+    "{score}-{score2}-{goals}の出目",
+    "第{hall}回は{price}対{price2}",
+    "模試{price}位/{big}人中",
+    "{month}/{day}〜{month}/{day2}が休み",
+    "0.{big}の確率",
+    "0-{goals}で負けて0-{digit}で引き分け",
+    "気温{score}.{digit}度、湿度{score2}%、{tall}ヘクトパスカル",
+    "{huge}桁まで計算した",
+    "口座に{huge}円あればな",
+    "{price}-{goals}番地じゃなくて、{hall}番ホーム",
+    "{year}0{digit}{day:02}_{price}.jpg",
+    "追跡番号{order}で検索",
+    "{score}:{score2}:{minute:02}のタイム",
+    "三百二十人中百五人",
+    "第二十一回、二〇二四年の六月",
+    "IPは192.168.{digit}.{score}",
+    "ポート{price}と{price2}",
+    "学籍番号は{steps}",
+    "2の{score}乗と3の{score2}乗",
+    "{hall}両編成の{goals}号車{digit}番D席",
+    "{year}-{year}年の放送",
+)
+
 NAMES = (
     "本名は高梨ことはです",
     "佐伯しおんっていいます",
@@ -141,7 +203,9 @@ ADDRESSES = (
 )
 
 
-def personal_lines(rng: Random, each: int) -> list[Line]:
+def personal_lines(
+    rng: Random, each: int, carriers: Mapping[DataKind, tuple[str, ...]] = CARRIERS
+) -> list[Line]:
     """`each` lines for every kind, styles and splits taken in turn."""
     lines: list[Line] = []
     makers: dict[DataKind, Callable[[Random], tuple[str, ...]]] = {
@@ -152,19 +216,18 @@ def personal_lines(rng: Random, each: int) -> list[Line]:
         "postal_code": _postal_code,
     }
     for kind, maker in makers.items():
-        carriers = CARRIERS[kind]
         for at in range(each):
             parts = maker(rng)
-            carrier = carriers[at % len(carriers)]
+            carrier = carriers[kind][at % len(carriers[kind])]
             if kind == "postal_code" and at % 3 == 0 and "郵便" not in carrier:
                 carrier = "〒{}"
             lines.append(_line(rng, kind, carrier, parts, at))
     return lines
 
 
-def harmless_lines(rng: Random, count: int) -> list[Line]:
+def harmless_lines(rng: Random, count: int, texts: Sequence[str] = HARMLESS) -> list[Line]:
     """Lines full of numbers that are nobody's."""
-    return [Line(turns=(_harmless(rng, at),), kind=None) for at in range(count)]
+    return [Line(turns=(_harmless(rng, at, texts),), kind=None) for at in range(count)]
 
 
 def _line(rng: Random, kind: DataKind, carrier: str, parts: tuple[str, ...], at: int) -> Line:
@@ -258,11 +321,11 @@ def _mail(rng: Random) -> tuple[str, ...]:
     return (f"{local}{rng.randrange(100)}@{host}",)
 
 
-def _harmless(rng: Random, at: int) -> str:
+def _harmless(rng: Random, at: int, texts: Sequence[str]) -> str:
     order = _digits(rng, 12)
     while my_number_ok(order):
         order = _digits(rng, 12)
-    text = HARMLESS[at % len(HARMLESS)].format(
+    text = texts[at % len(texts)].format(
         year=rng.randrange(1950, 2040),
         month=rng.randrange(1, 13),
         day=rng.randrange(1, 29),

@@ -8,7 +8,11 @@ from persona.engine import Message
 from rlaif.personal_data import LABELS, DataKind, luhn_ok, mask, mask_turns, my_number_ok
 from tests.rlaif.personal_lines import (
     ADDRESSES,
+    CARRIERS,
+    HARMLESS,
     NAMES,
+    UNSEEN_CARRIERS,
+    UNSEEN_HARMLESS,
     Line,
     harmless_lines,
     personal_lines,
@@ -31,10 +35,12 @@ def outcome(line: Line) -> tuple[bool, bool]:
     return bool(masked.kinds), not any(secret in text for secret in line.secret)
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
-def test_recall_and_precision_on_labelled_lines(seed: int) -> None:
+@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("unseen", [False, True])
+def test_recall_and_precision_on_labelled_lines(seed: int, unseen: bool) -> None:
     rng = Random(seed)
-    personal, harmless = personal_lines(rng, 240), harmless_lines(rng, 1200)
+    personal = personal_lines(rng, 240, UNSEEN_CARRIERS if unseen else CARRIERS)
+    harmless = harmless_lines(rng, 1200, UNSEEN_HARMLESS if unseen else HARMLESS)
     assert len(personal) + len(harmless) >= 1000
     for kind in LABELS:
         lines = [line for line in personal if line.kind == kind]
