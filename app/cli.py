@@ -10,7 +10,13 @@ import sys
 
 import click
 
-_ERROR_MODULES = ("app.errors", "persona.errors", "store.errors")
+_ERROR_MODULES = (
+    "app.errors",
+    "persona.errors",
+    "rlaif.errors",
+    "scheduler.errors",
+    "store.errors",
+)
 
 _COMMANDS = {
     "serve": "Chat with the persona in the browser.",
@@ -18,6 +24,7 @@ _COMMANDS = {
     "doctor": "Tell what this machine has and what to do next.",
     "model": "Base models: prepare, list.",
     "persona": "The card: check its data, train its voice, report.",
+    "adapter": "Trained adapters: list, show, activate, rollback, verify.",
     "data": "Import dialogues from other layouts.",
     "visitor": "What is kept of visitors: erase.",
     "operator": "Who may run a site others can reach: add, disable.",
@@ -73,3 +80,7 @@ def main() -> None:
             raise
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

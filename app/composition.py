@@ -10,17 +10,27 @@ from app.brain_slot import BrainSlot
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.errors import SettingsError
+from app.night_service import NightService
 from app.settings import Settings
 from app.speaker import Brain, Speaker
 from persona.adapter_folder import MANIFEST
-from persona.base_model import LoadedModel, LoadOptions, load_model
+from persona.base_model import (
+    LoadedModel,
+    LoadOptions,
+    base_sha256,
+    is_prepared,
+    load_model,
+    prepare_model,
+)
 from persona.card import SHIPPED_CARD, Card, load_card
+from persona.errors import ModelError
 from persona.gguf_convert import Progress
+from persona.linear_shapes import shapes_on_disk
 from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
 from persona.retrieval import FactIndex, load_embedder
 from persona.safety import check_reply, check_user_text, deflection
-from rlaif.publish import read_record
+from rlaif.publish import ServedBase, read_record
 from store.adapters import active_adapter, deploy, ensure_adapter
 from store.database import Database, open_database
 from store.records import Adapter
@@ -102,6 +112,26 @@ def build_chat(settings: Settings) -> ChatService:
         brain=BrainSlot(partial(build_brain, settings, card)),
         settings=settings,
     )
+
+
+def served_base(settings: Settings) -> ServedBase:
+    """What adapters must fit: the prepared base model's digest and shapes; no weights are loaded.
+
+    Raises ModelError when it is not prepared.
+    """
+    spec = settings.model.name
+    if not is_prepared(spec, settings.models_folder):
+        raise ModelError(
+            f"the base model {spec} is not prepared in {settings.models_folder}, so that no adapter "
+            "can be compared with it; run `yogeiko model prepare`"
+        )
+    source = prepare_model(spec, settings.models_folder, lambda _stage, _share: None)
+    return ServedBase(sha256=base_sha256(spec, source), shapes=shapes_on_disk(source))
+
+
+def build_night(settings: Settings, chat: ChatService) -> NightService:
+    """The clock of the nights over the chat's store."""
+    return NightService(settings, chat.database)
 
 
 def publish_shipped_adapter(database: Database, card: Card) -> Adapter | None:

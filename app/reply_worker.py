@@ -104,9 +104,9 @@ class ReplyWorker:
     def _ready_adapter(self, brain: Brain, wanted: str | None) -> str | None:
         """Return `wanted` once the engine knows it, else the newest earlier one that is sound.
 
-        A damaged adapter must not silence the chat; those made for another base model are passed
-        over, and when no other was ever in production the bare model answers (None). Raises
-        AdapterError when all that fit the model are damaged.
+        A damaged adapter must not silence the chat; those made for another base model, or tainted
+        since the reply was promised, are passed over, and when no other was ever in production the
+        bare model answers (None). Raises AdapterError when all that fit the model are damaged.
         """
         if wanted is None:
             return None
@@ -114,7 +114,8 @@ class ReplyWorker:
             earlier = [deployment.adapter for deployment in list_deployments(session)]
             known = [load_adapter(session, one) for one in dict.fromkeys([wanted, *earlier])]
         faults: list[str] = []
-        for adapter in (one for one in known if one.base == brain.base_sha256):
+        fit = [one for one in known if one.base == brain.base_sha256 and one.tainted_at is None]
+        for adapter in fit:
             try:
                 if adapter.id not in brain.engine.adapters():
                     brain.engine.add_adapter(adapter.id, Path(adapter.folder))

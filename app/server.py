@@ -1,5 +1,6 @@
 """The parent application: guards, identity, the API, static files and the mounted chat page."""
 
+import asyncio
 import fcntl
 import ipaddress
 import logging
@@ -25,6 +26,7 @@ from app.errors import ChatError, ErrorCode, StartError
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
 from app.messages import ERRORS, choose_language
+from app.night_service import NightService
 from app.settings import ServerSettings, Settings
 from store.database import Database
 from store.errors import ConflictError, NotFoundError, StoreError
@@ -36,15 +38,21 @@ _GRACE_SECONDS = 2
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, chat: ChatService) -> FastAPI:
-    """Return the application; entering its lifespan starts `chat`, leaving closes it."""
+def create_app(settings: Settings, chat: ChatService, night: NightService | None = None) -> FastAPI:
+    """Return the application; entering its lifespan starts `chat` and then `night`, leaving closes
+    them."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         chat.start()
+        if night is not None:
+            night.start()
         try:
             yield
         finally:
+            if night is not None:
+                # It may wait for a process to end.
+                await asyncio.to_thread(night.close)
             chat.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -59,12 +67,19 @@ def create_app(settings: Settings, chat: ChatService) -> FastAPI:
     return app
 
 
-def serve(settings: Settings, make_chat: Callable[[Settings], ChatService]) -> None:
-    """Serve until interrupted. Raises StartError when it may not or cannot start."""
+def serve(
+    settings: Settings,
+    make_chat: Callable[[Settings], ChatService],
+    make_night: Callable[[Settings, ChatService], NightService] | None = None,
+) -> None:
+    """Serve until interrupted, with a night clock if one is given.
+
+    Raises StartError when it may not or cannot start.
+    """
     with alone(settings.home), bind(settings.server) as listener:
         chat = make_chat(settings)
         check_bind(settings.server, chat.database)
-        app = create_app(settings, chat)
+        app = create_app(settings, chat, make_night(settings, chat) if make_night else None)
         uvicorn.Server(uvicorn_config(app, settings.server)).run(sockets=[listener])
 
 

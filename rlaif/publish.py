@@ -192,6 +192,18 @@ def rollback(
     raise PublishError(_nothing_below(active, to, faults))
 
 
+def replace_tainted(session: Session, *, who: str, now: datetime) -> str | None:
+    """Deploy the clean adapter that is served in a tainted one's place, so that the history says
+    what is in production. Return it, None when nothing had to be done."""
+    history = list_deployments(session, with_tainted=True)
+    active = active_adapter(session)
+    if not history or active is None or history[0].adapter == active:
+        return None
+    why = f"instead of {history[0].adapter}, which may not be served any more"
+    deploy(session, active, who=who, why=why, now=now)
+    return active
+
+
 def _below(session: Session, active: str | None) -> list[str]:
     """The adapters under the present one, newest first.
 

@@ -44,11 +44,12 @@ class ClockSettings:
 class Bells:
     """What the clock calls, each from a thread of its own pool.
 
-    owed: whether nobody has finished or is running the appointment's night. begin: start it; not
-    called again for a date before it is owed again. chores: what is done every minute.
+    due: which night is to be begun or resumed now, None for none; told the last appointment and
+    whether it is longer ago than the grace. begin: start that night. chores: what is done every
+    minute.
     """
 
-    owed: Callable[[Appointment], bool]
+    due: Callable[[Appointment, bool], date | None]
     begin: Callable[[date], None]
     chores: Sequence[Callable[[], None]] = ()
 
@@ -103,7 +104,7 @@ class NightClock:
         return next_appointment(self._settings.schedule, self._now())
 
     def tick(self) -> None:
-        """Do every chore, whatever becomes of the others, and begin a night that is owed."""
+        """Do every chore, whatever becomes of the others, and begin a night that is due."""
         for chore in self._bells.chores:
             try:
                 chore()
@@ -112,15 +113,14 @@ class NightClock:
         self.ring()
 
     def ring(self) -> None:
-        """Begin the last appointment's night if it is owed and not later than the grace."""
+        """Begin the night that is due, if there is one."""
         with self._ringing:
             now = self._now()
             appointment = last_appointment(self._settings.schedule, now)
-            if now - appointment.at > self._settings.grace:
-                return
             try:
-                if self._bells.owed(appointment):
-                    self._bells.begin(appointment.date)
+                due = self._bells.due(appointment, now - appointment.at > self._settings.grace)
+                if due is not None:
+                    self._bells.begin(due)
             except Exception:
                 logger.exception("The night of %s could not be begun", appointment.date)
 

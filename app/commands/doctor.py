@@ -6,20 +6,25 @@ import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 import psutil
 import torch
 
+from app.clock import utc_now
 from app.commands.options import home_option, json_option, print_json
 from app.composition import chosen_card
+from app.night_service import schedule
 from app.settings import Settings, load_settings
 from persona.adapter_folder import MANIFEST
 from persona.base_model import compute_dtype, is_prepared, prepare_model, resolve_quantization
 from persona.errors import ModelError
 from persona.model_presets import EMBEDDED, find_preset
+from scheduler.calendar import next_appointment
 from store.database import open_database
 from store.errors import StoreError
+from store.nights import list_nights
 
 _GIB = 1024**3
 _WANTED_DISK_GIB = 3
@@ -49,6 +54,7 @@ def command(home: Path | None, as_json: bool) -> None:
         _model(settings),
         _adapter(settings),
         _database(settings),
+        _night(settings),
     ]
     advice = [finding.advice for finding in findings if finding.advice]
     page = f"http://localhost:{settings.server.port}"
@@ -137,3 +143,25 @@ def _database(settings: Settings) -> Finding:
     except StoreError as error:
         return Finding(name="database", value=f"unusable: {error}", advice=str(error))
     return Finding(name="database", value=f"{dialect}, migrated to the newest version")
+
+
+def _night(settings: Settings) -> Finding:
+    night = settings.night
+    zone = ZoneInfo(night.zone)
+    coming = next_appointment(schedule(night), utc_now()).at.astimezone(zone)
+    plan = (
+        f"next {coming:%Y-%m-%d %H:%M} {night.zone}"
+        if night.enabled
+        else "off: night.enabled is false"
+    )
+    try:
+        with open_database(settings.database_url).reading() as session:
+            nights = list_nights(session)
+    except StoreError:
+        return Finding(name="night", value=plan)
+    if not nights:
+        return Finding(name="night", value=f"{plan}; none so far")
+    last = nights[0]
+    told = f"{plan}; last {last.date}: {last.decision or last.status}"
+    advice = f"look into the last night: `yogeiko night report --date {last.date}`"
+    return Finding(name="night", value=told, advice=advice if last.status == "failed" else "")

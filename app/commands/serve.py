@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from app.commands.options import Bar, home_option
-from app.composition import build_chat
+from app.composition import build_chat, build_night
 from app.server import serve
 from app.settings import Values, load_settings
 from persona.base_model import prepare_model
@@ -26,4 +26,4 @@ def command(host: str | None, port: int | None, home: Path | None) -> None:
     bar.done(f"{settings.model.name} is prepared")
     name = "localhost" if settings.server.host == "127.0.0.1" else settings.server.host
     click.echo(f"chat: http://{name}:{settings.server.port}/  (stop with Ctrl+C)")
-    serve(settings, build_chat)
+    serve(settings, build_chat, build_night)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,7 +95,7 @@ def test_help_does_not_wait_for_pytorch() -> None:
         )
         best = min(best, os.times().children_user - before)
         assert done.stdout.splitlines()[-1] == "[]"
-        for name in ("serve", "chat", "doctor", "model", "persona", "data", "visitor", "operator"):
+        for name in ("serve", "chat", "doctor", "model", "persona", "adapter", "data", "visitor"):
             assert f"\n  {name} " in done.stdout
     assert best < 0.5, "processor seconds of yogeiko --help"
 
@@ -226,12 +227,13 @@ def test_doctor(run: Run, home: Path) -> None:
     (home / "yogeiko.toml").write_text("[server]\nport = 7999\n")
     facts = run("doctor", "--json").json()
     assert list(facts) == [
-        "device", "versions", "memory", "disk", "model", "persona", "database", "next",
+        "device", "versions", "memory", "disk", "model", "persona", "database", "night", "next",
     ]  # fmt: skip
     assert "torch" in facts["versions"]
     assert facts["model"] == f"{EMBEDDED}, quantization none, not prepared"
     assert facts["database"].startswith("sqlite")
     assert "小野寺 絢音" in facts["persona"]
+    assert re.fullmatch(r"next \d{4}-\d\d-\d\d 03:00 Asia/Tokyo; none so far", facts["night"])
     text = run("doctor").out
     assert f"model     {facts['model']}" in text
     assert text.splitlines()[-1].startswith("next      ")
@@ -347,7 +349,15 @@ def test_visitor_erase(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) ->
     with database.reading() as session:
         assert len(list_conversations(session, owner)) == 1
     facts = run("visitor", "erase", visitor, "--yes", "--json").json()
-    assert facts == {"conversations": 1, "turns": 1, "replies": 1, "export_files": 0}
+    assert facts == {
+        "conversations": 1,
+        "turns": 1,
+        "replies": 1,
+        "export_files": 0,
+        "pairs": 0,
+        "candidates": 0,
+        "tainted_adapters": 0,
+    }
     with database.reading() as session:
         assert list_conversations(session, owner) == []
     database.close()

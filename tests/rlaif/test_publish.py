@@ -250,6 +250,7 @@ def test_rollback_goes_down_and_not_back_up(
     with database.session() as session:
         activate(session, "v3", who="op", why="better after all", now=NOW)
         assert rollback(session, who="op", why="no", now=NOW).id == "v1"
+    with database.reading() as session:
         audit = session.connection().exec_driver_sql("SELECT action FROM audit_log ORDER BY id")
         assert list(audit.scalars()) == [
             "adapter.rollback", "adapter.rollback", "adapter.activate", "adapter.rollback",

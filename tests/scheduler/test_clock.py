@@ -21,8 +21,8 @@ class Ledger:
         self.begun: list[date] = []
         self.rung = threading.Event()
 
-    def owed(self, appointment: Appointment) -> bool:
-        return appointment.date not in self.begun
+    def due(self, appointment: Appointment, late: bool) -> date | None:
+        return None if late or appointment.date in self.begun else appointment.date
 
     def begin(self, day: date) -> None:
         self.begun.append(day)
@@ -31,7 +31,7 @@ class Ledger:
     def clock(self, schedule: Schedule = TOKYO, **settings: timedelta) -> NightClock:
         return NightClock(
             ClockSettings(schedule=schedule, **settings),
-            Bells(owed=self.owed, begin=self.begin),
+            Bells(due=self.due, begin=self.begin),
             now=lambda: self.now,
         )
 
@@ -96,7 +96,7 @@ def test_a_failing_chore_stops_neither_the_others_nor_the_night() -> None:
 
     clock = NightClock(
         ClockSettings(schedule=TOKYO),
-        Bells(owed=ledger.owed, begin=ledger.begin, chores=(fail, lambda: done.append("purge"))),
+        Bells(due=ledger.due, begin=ledger.begin, chores=(fail, lambda: done.append("purge"))),
         now=lambda: ledger.now,
     )
     clock.tick()
@@ -106,10 +106,10 @@ def test_a_failing_chore_stops_neither_the_others_nor_the_night() -> None:
 
 def test_a_failing_ledger_is_asked_again() -> None:
     ledger = Ledger("2026-09-24T01:00")
-    answers: list[Callable[[Appointment], bool]] = [_broken, ledger.owed]
+    answers: list[Callable[[Appointment, bool], date | None]] = [_broken, ledger.due]
     clock = NightClock(
         ClockSettings(schedule=TOKYO),
-        Bells(owed=lambda one: answers.pop(0)(one), begin=ledger.begin),
+        Bells(due=lambda one, late: answers.pop(0)(one, late), begin=ledger.begin),
         now=lambda: ledger.now,
     )
     clock.ring()
@@ -117,7 +117,7 @@ def test_a_failing_ledger_is_asked_again() -> None:
     assert ledger.begun == [date(2026, 9, 24)]
 
 
-def _broken(_: Appointment) -> bool:
+def _broken(_: Appointment, late: bool) -> date | None:
     raise OSError("the database is locked")
 
 
@@ -137,7 +137,7 @@ def test_started_it_rings_at_the_time_of_day() -> None:
     schedule = Schedule(at=soon.time(), zone=ZoneInfo("UTC"))
     clock = NightClock(
         ClockSettings(schedule=schedule, first_tick=timedelta(hours=1)),
-        Bells(owed=ledger.owed, begin=ledger.begin),
+        Bells(due=ledger.due, begin=ledger.begin),
     )
     clock.start()
     assert clock.next_night().at == soon

@@ -1,0 +1,152 @@
+"""The night beside the running server: when it is due, its process, and what is done every minute."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import psutil
+
+from app.clock import utc_now
+from app.settings import NightSettings, Settings
+from rlaif.publish import replace_tainted
+from scheduler.calendar import Appointment, Schedule
+from scheduler.child import ChildSettings, NightChild
+from scheduler.clock import Bells, ClockSettings, NightClock
+from store.activity import was_said_before
+from store.database import Database
+from store.erase import purge_deleted
+from store.night_records import Night
+from store.nights import load_night
+from store.pairs import list_pairs
+
+_WHO = "night clock"
+
+logger = logging.getLogger(__name__)
+
+
+class NightService:
+    """Starts nights at their time and keeps house. Start it after the chat, close it before."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        chores: Sequence[Callable[[], None]] = (),
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._now = now
+        self.child = NightChild(child_settings(settings))
+        self.clock = NightClock(
+            ClockSettings(
+                schedule=schedule(settings.night),
+                grace=timedelta(hours=settings.night.grace_hours),
+            ),
+            Bells(
+                due=self.due,
+                begin=self.begin,
+                chores=(self._purge, self._replace_tainted, *chores),
+            ),
+            now=now,
+        )
+
+    def start(self) -> None:
+        """Begin to watch the clock."""
+        self.clock.start()
+
+    def close(self) -> None:
+        """Watch no more; a night under way is stopped and resumed after the next start."""
+        self.clock.stop()
+        self.child.stop()
+
+    def due(self, appointment: Appointment, late: bool) -> date | None:
+        """Return the night to run now: the last appointment's, else the one before it if it was
+        begun and has waited long enough for its operators."""
+        if not self._settings.night.enabled or self.child.running:
+            return None
+        day_before = appointment.date - timedelta(days=1)
+        with self._database.reading() as session:
+            night = load_night(session, appointment.date.isoformat())
+            earlier = load_night(session, day_before.isoformat())
+            talked = was_said_before(session, appointment.at)
+        if night is None or _only_rehearsed(night):
+            if talked and not late:
+                return appointment.date
+        elif self._may_go_on(night):
+            return appointment.date
+        waited = earlier is not None and earlier.status == "waiting" and self._may_go_on(earlier)
+        return day_before if waited else None
+
+    def begin(self, day: date) -> None:
+        """Start the night's process, unless one is running or this one must rest after failing."""
+        if self.child.start(day):
+            logger.info("The night of %s begins", day)
+
+    def _may_go_on(self, night: Night) -> bool:
+        """Whether a begun night is unfinished, nobody's, and has nothing to wait for."""
+        now = self._now()
+        if night.lease_until is not None and night.lease_until > now:
+            return False
+        if night.status != "waiting":
+            return night.status in ("running", "stopped")
+        deadline = night.started_at + timedelta(hours=self._settings.night.deadline_hours)
+        if now >= deadline:
+            return True
+        with self._database.reading() as session:
+            return not list_pairs(session, night.date, "proposed")
+
+    def _purge(self) -> None:
+        """Remove conversations whose deletion a stopped server did not finish."""
+        with self._database.session() as session:
+            purged = purge_deleted(session)
+        if purged:
+            self._database.checkpoint()
+
+    def _replace_tainted(self) -> None:
+        with self._database.session() as session:
+            replaced = replace_tainted(session, who=_WHO, now=self._now())
+        if replaced:
+            logger.warning("Adapter %s is in production again", replaced)
+
+
+def _only_rehearsed(night: Night) -> bool:
+    """Whether a dry run opened it: one that died in earnest still names the owner of its lease."""
+    return night.status == "running" and night.lease_owner is None
+
+
+def schedule(settings: NightSettings) -> Schedule:
+    """Return when nights begin."""
+    return Schedule(at=settings.at, zone=ZoneInfo(settings.zone))
+
+
+def child_settings(settings: Settings) -> ChildSettings:
+    """Return how the process of a night is started and bounded."""
+    night = settings.night
+    home = settings.home
+
+    def command(day: date) -> list[str]:
+        program = [sys.executable, "-m", "app.cli", "night", "run"]
+        return [*program, "--home", str(home), "--date", day.isoformat()]
+
+    return ChildSettings(
+        command=command,
+        nights_folder=settings.nights_folder,
+        threads=night_threads(night),
+        memory_bytes=night_memory_bytes(night),
+    )
+
+
+def night_threads(night: NightSettings) -> int:
+    """Return how many threads a night may use: half of the processors where nothing is set."""
+    return night.threads or max(1, (os.cpu_count() or 2) // 2)
+
+
+def night_memory_bytes(night: NightSettings) -> int:
+    """Return the bound on a night's private memory: three quarters of the machine's by default."""
+    if night.memory_gib is not None:
+        return int(night.memory_gib * 1024**3)
+    return int(psutil.virtual_memory().total) * 3 // 4
