@@ -12,11 +12,16 @@ from sqlalchemy.orm import Session
 from persona.card import Card
 from persona.engine import Engine
 from rlaif.evaluator import Assessment, Dialogue, Evaluator
+from rlaif.gate_measurements import Measurements
+from rlaif.gate_settings import GateSettings
 from rlaif.make_candidates import CandidateSettings
 from rlaif.pairs import PairSettings
 from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.preference import Reward
+from rlaif.publish import ServedBase
 from rlaif.reward import RewardSettings, reward_of
+from rlaif.train import Lineage
+from rlaif.training_pairs import TrainingPair
 from store.adapters import load_adapter
 from store.database import Database
 from store.night_records import NightClaim, NightEnd
@@ -56,6 +61,7 @@ class NightSettings:
     reward: RewardSettings = field(default_factory=RewardSettings)
     penalties: PenaltySettings = field(default_factory=PenaltySettings)
     pairs: PairSettings = field(default_factory=PairSettings)
+    gates: GateSettings = field(default_factory=GateSettings)
 
     def __post_init__(self) -> None:
         if not 0.2 <= self.replay_share < 1:
@@ -65,6 +71,32 @@ class NightSettings:
             )
         if self.min_pairs < 1:
             raise ValueError(f"min_pairs is {self.min_pairs}; expected 1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOrder:
+    """What tonight's training is made of; the rest of it is the same every night.
+
+    `pairs` came from visitors, `replay_pairs` from the card. `work_folder` holds checkpoints.
+    """
+
+    anchor_folder: Path
+    pairs: tuple[TrainingPair, ...]
+    replay_pairs: tuple[TrainingPair, ...]
+    work_folder: Path
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredAdapter:
+    """An adapter that the engine knows by this id, and its folder."""
+
+    id: str
+    folder: Path
+
+
+Trainer = Callable[[TrainingOrder, Callable[[int, int | None], None]], Mapping[str, object]]
+"""Trains and publishes the folder; tells steps done and in all; returns the adapter's manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +121,12 @@ class NightParts:
     database: Database
     card: Card
     training_evaluator: Callable[[], Evaluator]
-    gate_evaluator: Callable[[], Evaluator]
     engine: Callable[[], Engine]
     close_engine: Callable[[], None]
     trust: Mapping[str, float]
+    train: Trainer
+    measure: Callable[[Engine, MeasuredAdapter], Measurements]
+    served_base: Callable[[], ServedBase]
     nights_folder: Path
     adapters_folder: Path
     now: Callable[[], datetime]
