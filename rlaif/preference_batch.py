@@ -72,7 +72,8 @@ def encode_pair(
                 rejected=encode_row(tokenizer, prompt, preference.rejected, max_tokens),
             )
         except TrainingError as error:
-            reason = str(error)
+            # What follows quotes the reply, and errors go into logs.
+            reason = str(error).partition(": shorten")[0]
     raise PreferenceTrainingError(f"the pair of turn {preference.turn_id} cannot be used: {reason}")
 
 

@@ -165,7 +165,8 @@ def _plan(loaded: LoadedModel, run: PreferenceRun) -> _Plan:
         loaded.sha256,
         loaded.quantization,
         anchor["sha256"],
-        asdict(settings),
+        # A setting of 20 and one of 20.0, as JSON gives it back, are the same run.
+        {name: float(value) for name, value in asdict(settings).items()},
         [one.id for one in (*pairs, *replay)],
         [asdict(pair) for pair in encoded],
     ]

@@ -76,7 +76,7 @@ class TrainingWatch(TrainerCallback):  # type: ignore[misc]
         entries = [entry for entry in state.log_history if "loss" in entry]
         if not entries or entries[-1] is not state.log_history[-1]:
             return
-        text = "".join(json.dumps(entry) + "\n" for entry in entries)
+        text = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in entries)
         write_file(self._log_file, text.encode())
         if self._report is not None:
             self._report(

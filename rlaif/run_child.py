@@ -1,0 +1,205 @@
+"""The parent's side of a training child: start it, pass on its progress, stop it, judge its end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO
+
+from persona.durable import folder_lock
+from rlaif.errors import (
+    PreferenceTrainingError,
+    TrainingDiedError,
+    TrainingMemoryError,
+    TrainingStoppedError,
+)
+from rlaif.training_job import (
+    GIBIBYTE,
+    ChildLimits,
+    Done,
+    Event,
+    Failed,
+    Loaded,
+    Stepped,
+    Stopped,
+    TrainingJob,
+    manifest_of,
+    read_event,
+    write_job,
+)
+from rlaif.training_watch import PreferenceProgress
+
+_POLL_SECONDS = 0.2
+_KILL_SECONDS = 10.0
+LOG_FILE = "child.log"
+
+
+def run_training_child(
+    job: TrainingJob,
+    on_progress: Callable[[PreferenceProgress], None],
+    should_stop: Callable[[], bool],
+) -> dict[str, object]:
+    """Train in a process of its own and return the manifest of what it published.
+
+    `should_stop` is asked several times a second; when it says so the child ends after its step.
+    The child's standard error is kept in the work folder as child.log.
+    Raises TrainingStoppedError (a checkpoint waits), TrainingMemoryError (bound reached),
+    TrainingDiedError (killed, crashed or hung) or PreferenceTrainingError (its own reason). Calling
+    again with the same job continues from the last checkpoint.
+    """
+    job.work_folder.mkdir(parents=True, exist_ok=True)
+    with folder_lock(job.work_folder / "child"):
+        return _Child(job, on_progress, should_stop).run()
+
+
+class _Child:
+    def __init__(
+        self,
+        job: TrainingJob,
+        on_progress: Callable[[PreferenceProgress], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._limits = job.limits
+        self._job = job
+        self._file = job.work_folder / "child" / "job.json"
+        self._log = job.work_folder / LOG_FILE
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._events: Queue[Event | None] = Queue()
+        self._stop_asked_at: float | None = None
+
+    def run(self) -> dict[str, object]:
+        write_job(self._job, self._file)
+        try:
+            with self._log.open("ab") as log:
+                process = self._start(log)
+                try:
+                    last = self._follow(process)
+                finally:
+                    _end(process)
+        finally:
+            self._file.unlink(missing_ok=True)
+        return self._judge(last, process.returncode)
+
+    def _start(self, log: IO[bytes]) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rlaif.train_child", str(self._file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env=_environment(self._limits),
+        )
+        Thread(target=self._listen, args=(process.stdout,), daemon=True).start()
+        return process
+
+    def _listen(self, lines: IO[str]) -> None:
+        for line in lines:
+            event = read_event(line)
+            if event is not None:
+                self._events.put(event)
+        self._events.put(None)
+
+    def _follow(self, process: "subprocess.Popen[str]") -> Event | None:
+        """The last thing the child said about how it went; None when it said nothing."""
+        heard_at = time.monotonic()
+        while True:
+            self._stop_when_asked(process)
+            try:
+                event = self._events.get(timeout=_POLL_SECONDS)
+            except Empty:
+                silence = time.monotonic() - heard_at
+                if silence > self._limits.silence_seconds:
+                    process.kill()
+                    raise TrainingDiedError(
+                        f"the training child said nothing for {silence:.0f} s and was killed; "
+                        "continue with `yogeiko night run --resume`"
+                    ) from None
+                continue
+            heard_at = time.monotonic()
+            if event is None:
+                process.wait()
+                return None
+            if isinstance(event, Loaded):
+                self._file.unlink(missing_ok=True)
+            elif isinstance(event, Stepped):
+                self._on_progress(
+                    PreferenceProgress(step=event.step, steps=event.steps, figures=event.figures)
+                )
+            else:
+                process.wait()
+                return event
+
+    def _stop_when_asked(self, process: "subprocess.Popen[str]") -> None:
+        if self._stop_asked_at is None:
+            if self._should_stop():
+                self._stop_asked_at = time.monotonic()
+                process.terminate()
+        elif time.monotonic() - self._stop_asked_at > self._limits.stop_seconds:
+            process.kill()
+
+    def _judge(self, last: Event | None, code: int) -> dict[str, object]:
+        if isinstance(last, Done):
+            return manifest_of(last)
+        if isinstance(last, Stopped):
+            raise TrainingStoppedError(last.message)
+        if isinstance(last, Failed):
+            if last.kind == "memory":
+                raise TrainingMemoryError(
+                    f"training needs more than the {self._bound()} it may use ({last.message}); "
+                    "allow more memory or train smaller batches"
+                )
+            if last.kind == "other":
+                raise TrainingDiedError(f"{last.message}; see {self._log}")
+            raise PreferenceTrainingError(last.message)
+        if self._stop_asked_at is not None:
+            raise TrainingStoppedError(
+                "training stopped as asked, between checkpoints; "
+                "continue with `yogeiko night run --resume`"
+            )
+        raise TrainingDiedError(
+            f"the training child {_end_in_words(code)}; chat goes on with the adapter it has, "
+            f"see {self._log} and continue with `yogeiko night run --resume`"
+        )
+
+    def _bound(self) -> str:
+        if self._limits.memory_bytes is None:
+            return "memory"
+        return f"{self._limits.memory_bytes / GIBIBYTE:.1f} GiB"
+
+
+def _environment(limits: ChildLimits) -> dict[str, str]:
+    threads = str(limits.threads)
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        # Waiting threads sleep instead of spinning: chat shares the processors.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "MALLOC_ARENA_MAX": "2",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Leave no child behind, whatever went wrong on this side."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _end_in_words(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed (SIGKILL), as the system does for want of memory"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with code {code} without a word"
