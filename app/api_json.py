@@ -1,5 +1,8 @@
 """Records as the JSON of the chat API."""
 
+from collections.abc import Mapping, Sequence
+
+from store.night_records import Receipt
 from store.records import Conversation, ConversationSummary, Reply, Turn, Visitor
 
 Json = dict[str, object]
@@ -28,19 +31,21 @@ def summary_json(summary: ConversationSummary) -> Json:
     return line
 
 
-def conversation_json(conversation: Conversation, turns: list[Turn]) -> Json:
-    """Return a conversation with its turns."""
+def conversation_json(
+    conversation: Conversation, turns: list[Turn], learned: Mapping[str, Sequence[Receipt]]
+) -> Json:
+    """Return a conversation with its turns; `learned` holds the receipts by turn."""
     return {
         "id": conversation.id,
         "title": conversation.title,
         "adapter": conversation.adapter,
         "updated_at": conversation.updated_at.isoformat(),
-        "turns": [turn_json(turn) for turn in turns],
+        "turns": [turn_json(turn, learned.get(turn.id, ())) for turn in turns],
     }
 
 
-def turn_json(turn: Turn) -> Json:
-    """Return a turn with its variants."""
+def turn_json(turn: Turn, learned: Sequence[Receipt] = ()) -> Json:
+    """Return a turn with its variants; `learned`: which nights used it, for which versions."""
     return {
         "id": turn.id,
         "text": turn.text,
@@ -48,6 +53,7 @@ def turn_json(turn: Turn) -> Json:
         "created_at": turn.created_at.isoformat(),
         "replies": [reply_json(reply) for reply in turn.replies],
         "shown": turn.shown,
+        "learned": [{"date": one.date, "adapter": one.adapter} for one in learned],
     }
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.api_json import Json, conversation_json, reply_json, summary_json, turn_json, visitor_json
@@ -23,7 +24,8 @@ from store.conversations import (
     search_conversations,
 )
 from store.errors import NotFoundError
-from store.records import Reply
+from store.lineage import learned_receipts
+from store.records import Reply, Turn
 from store.turns import (
     list_turns,
     load_reply,
@@ -173,7 +175,9 @@ def read_conversation(service: Service, who: Who, conversation_id: Id) -> Json:
     """One conversation with everything visible in it."""
     with service.database.reading() as session:
         conversation = load_conversation(session, who, conversation_id)
-        return conversation_json(conversation, list_turns(session, who, conversation_id))
+        turns = list_turns(session, who, conversation_id)
+        learned = learned_receipts(session, [turn.id for turn in turns])
+        return conversation_json(conversation, turns, learned)
 
 
 @router.patch("/conversations/{conversation_id}")
@@ -209,21 +213,23 @@ def edit(service: Service, who: Who, turn_id: Id, body: TextBody) -> Json:
 @router.post("/turns/{turn_id}/regenerate", status_code=202)
 def regenerate(service: Service, who: Who, turn_id: Id) -> Json:
     """Ask for another variant."""
-    return {"turn": turn_json(service.regenerate(who, turn_id))}
+    turn = service.regenerate(who, turn_id)
+    with service.database.reading() as session:
+        return _with_receipts(session, turn)
 
 
 @router.put("/turns/{turn_id}/shown")
 def show(service: Service, who: Who, turn_id: Id, body: ShownBody) -> Json:
     """Put a variant on screen."""
     with service.database.session() as session:
-        return {"turn": turn_json(show_variant(session, who, turn_id, body.index))}
+        return _with_receipts(session, show_variant(session, who, turn_id, body.index))
 
 
 @router.put("/turns/{turn_id}/learn")
 def learn(service: Service, who: Who, turn_id: Id, body: LearnBody) -> Json:
     """Allow or forbid learning from one message."""
     with service.database.session() as session:
-        return {"turn": turn_json(set_learn(session, who, turn_id, learn=body.learn))}
+        return _with_receipts(session, set_learn(session, who, turn_id, learn=body.learn))
 
 
 @router.get("/replies/{reply_id}/events")
@@ -251,6 +257,11 @@ def rate(service: Service, who: Who, reply_id: Id, body: FeedbackBody) -> Json:
     with service.database.session() as session:
         rated = set_feedback(session, who, reply_id, body.thumb, reason, now=utc_now())
     return {"reply": reply_json(rated)}
+
+
+def _with_receipts(session: Session, turn: Turn) -> Json:
+    learned = learned_receipts(session, [turn.id])
+    return {"turn": turn_json(turn, learned.get(turn.id, ()))}
 
 
 def _own_reply(service: ChatService, who: Owner, reply_id: str) -> Reply:

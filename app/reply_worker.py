@@ -102,9 +102,10 @@ class ReplyWorker:
         return tuple(fact.text for fact in found)
 
     def _ready_adapter(self, brain: Brain, wanted: str | None) -> str | None:
-        """Return `wanted` once the engine knows it, else the newest earlier one that is sound.
+        """Return `wanted` once the engine knows it, else the one in production or one before it.
 
-        A damaged adapter must not silence the chat; those made for another base model, or tainted
+        An adapter that learnt from somebody who was erased is never served again, not even to a
+        conversation pinned to it. A damaged adapter must not silence the chat; those made for another base model, or tainted
         since the reply was promised, are passed over, and when no other was ever in production the
         bare model answers (None). Raises AdapterError when all that fit the model are damaged.
         """

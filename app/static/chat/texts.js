@@ -64,3 +64,11 @@ export function shortTime(iso, now = new Date()) {
       : { year: "numeric", month: "short", day: "numeric" };
   return new Intl.DateTimeFormat(current, options).format(at);
 }
+
+/** Returns the day of a date without a time ("2026-09-24"), as it is called there. */
+export function dayOf(date, now = new Date()) {
+  const [year, month, day] = date.split("-").map(Number);
+  const options = { month: current === "ja" ? "long" : "short", day: "numeric" };
+  if (year !== now.getFullYear()) options.year = "numeric";
+  return new Intl.DateTimeFormat(current, options).format(new Date(year, month - 1, day));
+}

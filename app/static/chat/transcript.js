@@ -4,6 +4,7 @@ import { editTurn, setLearn } from "./actions.js";
 import { makeEditor } from "./composer.js";
 import { button, fill, h, icon } from "./dom.js";
 import { announce } from "./notices.js";
+import { receipts } from "./receipts.js";
 import { makeReply } from "./reply.js";
 import { isActive, isBusy, on, shownReply, state } from "./state.js";
 import { t } from "./texts.js";
@@ -35,7 +36,7 @@ function makeTurn(turn) {
       );
       return;
     }
-    fill(own, h("p", { class: "own-text", lang: "ja", dir: "auto" }, now.text), ownActs());
+    fill(own, h("p", { class: "own-text", lang: "ja", dir: "auto" }, now.text), ownActs(), receipts(now));
   }
 
   function ownActs() {
