@@ -29,6 +29,7 @@ from rlaif.training_job import (
     TrainingJob,
     manifest_of,
     read_event,
+    tells_of_no_memory,
     write_job,
 )
 from rlaif.training_watch import PreferenceProgress
@@ -46,7 +47,7 @@ def run_training_child(
     """Train in a process of its own and return the manifest of what it published.
 
     `should_stop` is asked several times a second; when it says so the child ends after its step.
-    The child's standard error is kept in the work folder as child.log.
+    The standard error of the last child is kept in the work folder as child.log.
     Raises TrainingStoppedError (a checkpoint waits), TrainingMemoryError (bound reached),
     TrainingDiedError (killed, crashed or hung) or PreferenceTrainingError (its own reason). Calling
     again with the same job continues from the last checkpoint.
@@ -75,7 +76,7 @@ class _Child:
     def run(self) -> dict[str, object]:
         write_job(self._job, self._file)
         try:
-            with self._log.open("ab") as log:
+            with self._log.open("wb") as log:
                 process = self._start(log)
                 try:
                     last = self._follow(process)
@@ -150,10 +151,7 @@ class _Child:
             raise TrainingStoppedError(last.message)
         if isinstance(last, Failed):
             if last.kind == "memory":
-                raise TrainingMemoryError(
-                    f"training needs more than the {self._bound()} it may use ({last.message}); "
-                    "allow more memory or train smaller batches"
-                )
+                raise self._no_memory(last.message)
             if last.kind == "other":
                 raise TrainingDiedError(f"{last.message}; see {self._log}")
             raise PreferenceTrainingError(last.message)
@@ -162,15 +160,21 @@ class _Child:
                 "training stopped as asked, between checkpoints; "
                 "continue with `yogeiko night run --resume`"
             )
+        # Libraries that cannot raise when memory runs out abort, with a last word on stderr.
+        if code < 0 and tells_of_no_memory(self._log.read_text("utf-8", "replace")):
+            raise self._no_memory(_end_in_words(code))
         raise TrainingDiedError(
             f"the training child {_end_in_words(code)}; chat goes on with the adapter it has, "
             f"see {self._log} and continue with `yogeiko night run --resume`"
         )
 
-    def _bound(self) -> str:
-        if self._limits.memory_bytes is None:
-            return "memory"
-        return f"{self._limits.memory_bytes / GIBIBYTE:.1f} GiB"
+    def _no_memory(self, reason: str) -> TrainingMemoryError:
+        bound = self._limits.memory_bytes
+        allowed = "memory" if bound is None else f"{bound / GIBIBYTE:.1f} GiB"
+        return TrainingMemoryError(
+            f"training needs more than the {allowed} it may use ({reason}); "
+            "allow more memory or train smaller batches"
+        )
 
 
 def _environment(limits: ChildLimits) -> dict[str, str]:

@@ -32,11 +32,11 @@ from rlaif.training_job import (
     TrainingJob,
     event_line,
     read_job,
+    tells_of_no_memory,
 )
 from rlaif.training_watch import PreferenceProgress
 
 STOPPED_CODE = 3
-_OUT_OF_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
 _FIRST_TO_GO = 900
 
 
@@ -140,7 +140,7 @@ def _failed(error: Exception) -> Failed:
     if (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or any(sign in cause.lower() for cause in causes for sign in _OUT_OF_MEMORY)
+        or any(tells_of_no_memory(cause) for cause in causes)
     ):
         kind = "memory"
     return Failed(kind=kind, message=text.splitlines()[0])

@@ -15,6 +15,15 @@ from rlaif.training_pairs import TrainingPair
 
 GIBIBYTE = 1 << 30
 
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "memory allocation of",
+    "bad_alloc",
+    "out of memory",
+    "memoryerror",
+)
+
 FailureKind = Literal["memory", "training", "other"]
 
 
@@ -142,3 +151,9 @@ def manifest_of(done: Done) -> dict[str, object]:
     """The manifest that the child published."""
     manifest: dict[str, object] = json.loads(done.manifest)
     return manifest
+
+
+def tells_of_no_memory(text: str) -> bool:
+    """Whether an error or its output says that an allocation failed, in any library's words."""
+    lowered = text.lower()
+    return any(sign in lowered for sign in _OUT_OF_MEMORY)

@@ -150,6 +150,12 @@ def test_progress_and_manifest_come_through(
             "^later$",
         ),
         ("os.kill(os.getpid(), signal.SIGKILL)", TrainingDiedError, "killed .*want of memory"),
+        (
+            "print('memory allocation of 98304 bytes failed', file=sys.stderr, flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGABRT)",
+            TrainingMemoryError,
+            r"it may use \(was ended by SIGABRT\)",
+        ),
         ("os.kill(os.getpid(), signal.SIGSEGV)", TrainingDiedError, "was ended by SIGSEGV"),
         ("sys.exit(7)", TrainingDiedError, "ended with code 7 without a word"),
         ("sys.exit(0)", TrainingDiedError, "ended with code 0 without a word"),
