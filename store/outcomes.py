@@ -7,6 +7,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.night_tables import ScoreRow
+from store.scores import METRIC_COLUMNS, metric_values
 from store.tables import (
     AdapterRow,
     ConversationRow,
@@ -131,7 +132,7 @@ def list_outcomes(session: Session, query: OutcomeQuery) -> list[Outcome]:
             first=reply.variant == 0,
             regenerated=again,
             thumb=thumb,
-            score=None if row is None else _mean(row),
+            score=None if row is None else sum(metric_values(row).values()) / len(METRIC_COLUMNS),
         )
         for reply, visitor_id, again, thumb, row in session.execute(wanted)
     ]
@@ -149,21 +150,3 @@ def evaluator_of(session: Session, adapter: str, since: datetime) -> str | None:
         .limit(1)
     )
     return session.scalar(wanted)
-
-
-def _mean(row: ScoreRow) -> float:
-    values = (
-        row.agency,
-        row.attentiveness,
-        row.consistency,
-        row.ease,
-        row.empathetic,
-        row.emotion,
-        row.enjoyability,
-        row.humanness,
-        row.personality,
-        row.respeak,
-        row.topic,
-        row.trust,
-    )
-    return sum(values) / len(values)

@@ -109,6 +109,24 @@ def count_failures(session: Session, evaluator: str, since: datetime) -> int:
     return session.scalar(wanted) or 0
 
 
+def metric_values(row: ScoreRow) -> dict[str, float]:
+    """Return the twelve values of a verdict by their names."""
+    return {
+        "agency": row.agency,
+        "attentiveness": row.attentiveness,
+        "consistency": row.consistency,
+        "ease": row.ease,
+        "empathetic": row.empathetic,
+        "emotion": row.emotion,
+        "enjoyability": row.enjoyability,
+        "humanness": row.humanness,
+        "personality": row.personality,
+        "respeak": row.respeak,
+        "topic": row.topic,
+        "trust": row.trust,
+    }
+
+
 def _lock_subject(
     session: Session, subject_id: str, reply_id: str | None, candidate_id: str | None
 ) -> bool:
@@ -132,20 +150,7 @@ def _record(row: ScoreRow) -> Scored:
         reply_id=row.reply_id,
         candidate_id=row.candidate_id,
         evaluator=row.evaluator,
-        values={
-            "agency": row.agency,
-            "attentiveness": row.attentiveness,
-            "consistency": row.consistency,
-            "ease": row.ease,
-            "empathetic": row.empathetic,
-            "emotion": row.emotion,
-            "enjoyability": row.enjoyability,
-            "humanness": row.humanness,
-            "personality": row.personality,
-            "respeak": row.respeak,
-            "topic": row.topic,
-            "trust": row.trust,
-        },
+        values=metric_values(row),
         spread=dict(row.spread),
         reward=None if row.reward is None else dict(row.reward),
     )
