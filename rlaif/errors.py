@@ -39,3 +39,19 @@ class TrainingDiedError(PreferenceTrainingError):
 
 class PublishError(NightError, RuntimeError):
     """An adapter cannot be put into production; what was there stays."""
+
+
+class JudgeCallError(EvaluatorError):
+    """One call of a judge's endpoint failed for good; the message holds no key and no text."""
+
+
+class JudgeUnreachableError(JudgeCallError):
+    """The endpoint did not answer in time, or with errors of its own, in every attempt."""
+
+
+class JudgeBudgetError(EvaluatorError):
+    """The cap on tokens or cost leaves no room for another call."""
+
+
+class VerdictError(EvaluatorError, ValueError):
+    """A judge's answer is not the verdict that was asked for."""
