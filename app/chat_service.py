@@ -190,6 +190,7 @@ class ChatService:
             self.database,
             owner.visitor_id,
             exports=self.settings.exports_folder,
+            nights=self.settings.nights_folder,
             actor="visitor",
             now=utc_now(),
         )

@@ -22,7 +22,7 @@ from rlaif.seed_pairs import seed_pairs
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
 from store.adapters import load_adapter
-from store.errors import ConflictError
+from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord, StoredPair
 from store.nights import list_nights
@@ -80,8 +80,7 @@ def gate(work: NightWork) -> Detail:
     trained = work.detail("train")
     names = [str(name) for name in (trained["adapter"], trained["active"], trained["anchor"])]
     measured: dict[str, Measurements | Unmeasured] = {}
-    for done, name in enumerate(dict.fromkeys(names)):
-        work.progress(done, len(set(names)))
+    for name in dict.fromkeys(names):
         measured[name] = _measured(work, name)
     candidate, active, anchor = (measured[name] for name in names)
     results = judge_gates(candidate, active, anchor, _published(work), work.settings.gates)
@@ -174,7 +173,9 @@ def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:
         engine = work.parts.engine()
         if adapter not in engine.adapters():
             engine.add_adapter(adapter, folder)
-        return work.parts.measure(engine, MeasuredAdapter(id=adapter, folder=folder))
+        return work.parts.measure(engine, MeasuredAdapter(id=adapter, folder=folder), work.progress)
+    except (LeaseError, NightEnds):
+        raise
     # A broken adapter or evaluator must end as a failed gate, not as a failed night.
     except Exception as error:
         logger.exception("Adapter %s could not be measured", adapter)

@@ -98,6 +98,9 @@ class MeasuredAdapter:
 Trainer = Callable[[TrainingOrder, Callable[[int, int | None], None]], Mapping[str, object]]
 """Trains and publishes the folder; tells steps done and in all; returns the adapter's manifest."""
 
+Measurer = Callable[[Engine, MeasuredAdapter, Callable[[int, int | None], None]], Measurements]
+"""Asks the frozen probes and measures the answers; tells what is done of how much."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepProgress:
@@ -125,7 +128,7 @@ class NightParts:
     close_engine: Callable[[], None]
     trust: Mapping[str, float]
     train: Trainer
-    measure: Callable[[Engine, MeasuredAdapter], Measurements]
+    measure: Measurer
     served_base: Callable[[], ServedBase]
     nights_folder: Path
     adapters_folder: Path

@@ -34,6 +34,7 @@ def erase(visitor_id: str, yes: bool, home: Path | None, as_json: bool) -> None:
         database,
         visitor_id,
         exports=settings.exports_folder,
+        nights=settings.nights_folder,
         actor="command line",
         now=utc_now(),
     )

@@ -127,7 +127,10 @@ class Bench:
             ),
         )
 
-    def _measure(self, engine: Engine, adapter: MeasuredAdapter) -> Measurements:
+    def _measure(
+        self, engine: Engine, adapter: MeasuredAdapter, progress: Callable[[int, int | None], None]
+    ) -> Measurements:
+        progress(1, 1)
         measured = sound(adapter.id, seed=1)
         fresh = "-night-" in adapter.id
         return better(measured) if fresh and self.better else measured
