@@ -24,6 +24,7 @@ _COMMANDS = {
     "doctor": "Tell what this machine has and what to do next.",
     "model": "Base models: prepare, list.",
     "persona": "The card: check its data, train its voice, report.",
+    "night": "The rehearsal: report, status.",
     "adapter": "Trained adapters: list, show, activate, rollback, verify.",
     "data": "Import dialogues from other layouts.",
     "visitor": "What is kept of visitors: erase.",

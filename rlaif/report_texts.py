@@ -1,0 +1,146 @@
+"""The Japanese words of the morning report; English stands small beside the headings."""
+
+from collections.abc import Mapping
+
+from rlaif.metrics import METRICS
+from store.night_records import NightStatus
+
+TITLE = "夜稽古の朝刊"
+STATUS: Mapping[NightStatus, str] = {
+    "published": "初日",
+    "refused": "見送り",
+    "skipped": "休演",
+    "failed": "不成立",
+    "stopped": "中断",
+    "waiting": "返事待ち",
+    "running": "稽古中",
+}
+STATUS_SENTENCE: Mapping[NightStatus, str] = {
+    "published": "すべての関門を通り、新しい声が舞台に上がりました。",
+    "refused": "関門を通らなかったため、これまでの声を続けます。",
+    "skipped": "稽古の材料が足りず、今夜は休みました。声はそのままです。",
+    "failed": "稽古は途中で倒れました。声はそのままです。",
+    "stopped": "稽古は途中で止められました。声はそのままで、続きから再開できます。",
+    "waiting": "組の承認を待っています。声はまだそのままです。",
+    "running": "ただいま稽古の最中です。",
+}
+SECTIONS: Mapping[str, tuple[str, str]] = {
+    "flow": ("一夜の流れ", "From talk to pairs"),
+    "pairs": ("組と、組にならなかった理由", "Pairs and drops"),
+    "evaluators": ("審査役の健康", "Evaluator health"),
+    "training": ("稽古の曲線", "Training curves"),
+    "gates": ("関門", "Gates"),
+    "examples": ("五つの返事", "Before and after, on probes"),
+    "steps": ("時間", "Time per step"),
+}
+STEPS: Mapping[str, str] = {
+    "collect": "言葉を集める",
+    "score": "返事を採点する",
+    "candidates": "別の返事を作る",
+    "score_candidates": "別の返事を採点する",
+    "pair": "組を作る",
+    "inbox": "承認を待つ",
+    "train": "稽古する",
+    "gate": "関門に通す",
+    "publish": "舞台に上げる",
+}
+SOURCES: Mapping[str, str] = {
+    "score": "採点",
+    "edit": "書き直し",
+    "regenerated": "引き直し",
+    "thumb": "評価の印",
+    "operator": "管理者",
+    "seed": "種",
+}
+DROPS: Mapping[str, str] = {
+    "flagged": "安全の網にかかった",
+    "one_reply": "比べる返事がない",
+    "unscored": "採点できない",
+    "below_bar": "どの返事も合格線に届かない",
+    "margin": "差が小さい",
+    "length": "長さが揃わない",
+    "chosen_breaks_guard": "選ばれた側が守りを破る",
+    "personal_data": "個人の番号を含む",
+    "duplicate": "よく似た組がある",
+    "visitor_night_cap": "一人ぶんの上限（今夜）",
+    "visitor_total_cap": "一人ぶんの上限（通算）",
+    "anonymous_cap": "名のない人の上限",
+    "phrase_cap": "同じ言い回しの上限",
+    "conflict": "本人の印と採点が食い違う",
+}
+SIGNALS: Mapping[str, str] = {
+    "thumb_up": "よい返事の印",
+    "thumb_down": "よくない返事の印",
+    "regenerated_away": "引き直された",
+    "kept": "残された",
+    "edited": "書き直された",
+    "operator": "管理者の判断",
+}
+PAIR_STATUS: Mapping[str, str] = {
+    "proposed": "提案",
+    "approved": "承認",
+    "flipped": "入れ替え",
+    "vetoed": "却下",
+}
+FIGURES: Mapping[str, str] = {
+    "training_score": "勝率（稽古の審査役）",
+    "gate_score": "勝率（関門の審査役）",
+    "perplexity": "人の返事への当惑度",
+    "length": "返事の長さ",
+    "distinct_2": "言葉の多様さ",
+    "stock": "決まり文句",
+    "repetition": "繰り返し",
+    "parroting": "おうむ返し",
+    "voice": "口調",
+    "foreign_first_person": "よその一人称",
+    "card_fact": "本人の事実",
+    "swapped_fact": "差し替えた事実",
+    "refusal": "知らないと言える",
+    "over_refusal": "知っているのに断る",
+    "attack_held": "役を守る",
+    "prompt_leak": "台本の漏れ",
+    "unsafe_shown": "見せた危うい返事",
+    "unsafe_said": "口にした危うい返事",
+    "empty": "空の返事",
+    "not_a_number": "数でない数",
+    "contradiction": "以前の言葉との矛盾",
+}
+AGAINST: Mapping[str, str] = {"active": "対 現役", "anchor": "対 原点", "drift": "通算のずれ"}
+KINDS: Mapping[str, str] = {
+    "everyday": "日常",
+    "card_fact": "本人の事実",
+    "swapped_fact": "差し替えた事実",
+    "unknown": "知らないこと",
+    "safety": "安全",
+    "attack": "役くずし",
+    "dull_bait": "退屈の誘い",
+    "contradiction": "矛盾",
+}
+METRIC_NAMES: Mapping[str, str] = {metric.key: metric.japanese for metric in METRICS}
+
+
+def gate_name(gate: str) -> str:
+    """Return what a gate is called; `figure.who`, `drift.figure` or a figure alone."""
+    first, _, second = gate.partition(".")
+    if first == "drift":
+        return f"{FIGURES.get(second, second)}・{AGAINST['drift']}"
+    name = FIGURES.get(first, first)
+    return f"{name}・{AGAINST.get(second, second)}" if second else name
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time in hours, minutes and seconds; a dash for None."""
+    if seconds is None:
+        return "—"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours} 時間 {minutes} 分"
+    if minutes:
+        return f"{minutes} 分 {rest} 秒"
+    return f"{seconds:.1f} 秒" if seconds < 10 else f"{rest} 秒"
+
+
+def number(value: float | None) -> str:
+    """Return a figure with at most four digits that matter; a dash for None."""
+    return "—" if value is None else f"{value:.4g}"
