@@ -1,32 +1,33 @@
 """What the frozen base model makes of replies: hidden states and log-probabilities.
 
-Replies to the same context share its keys and values, and the output head is applied to the tokens
-that Japanese replies are made of, plus those that really occur.
+One pass reads a tree: contexts with all their replies side by side, each reply seeing its context
+and itself alone. Nothing is padded and no context is read twice. The output head is applied to the
+tokens that Japanese replies are made of, plus those that really occur.
 """
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from transformers import DynamicCache
 
 from persona.base_model import LoadedModel
 from persona.reply_vocabulary import reply_vocabulary
 from rlaif.evaluator import Dialogue
 
 _SPEAKERS = {"user": "Ａ", "assistant": "Ｂ", "system": "Ａ"}
-_REPLY_ROWS = 12
+_ALONE = f"{_SPEAKERS['assistant']}："
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassSettings:
     """layers: whose hidden states are kept (0 is the embedding). max_context_tokens and
-    max_reply_tokens: what is read; contexts lose their beginning, replies their end."""
+    max_reply_tokens: what is read; contexts lose their beginning, replies their end. Contexts are
+    packed into one pass up to about pass_tokens."""
 
     layers: tuple[int, ...] = (9, 14)
     max_context_tokens: int = 256
     max_reply_tokens: int = 96
+    pass_tokens: int = 768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,60 @@ class ReplyReading:
     unaided: torch.Tensor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Branch:
+    """A context and the replies that follow it, as tokens, under keys that find them again."""
+
+    context: list[int]
+    replies: dict[tuple[str, str], list[int]]
+
+    @property
+    def tokens(self) -> int:
+        return len(self.context) + sum(map(len, self.replies.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tree:
+    """Branches laid out in one row; index lists say where the tokens of each reply stand."""
+
+    ids: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    roots: list[int] = field(default_factory=list)
+    leaves: list[int] = field(default_factory=list)
+    own: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    before: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+
+    def add(self, branch: _Branch, root: int) -> None:
+        """Lay out a context and behind it each of its replies."""
+        self._extend(branch.context, range(len(branch.context)), root, -1)
+        last, length = len(self.ids) - 1, len(branch.context)
+        for leaf, (key, reply) in enumerate(branch.replies.items()):
+            start = len(self.ids)
+            self._extend(reply, range(length, length + len(reply)), root, leaf)
+            self.own[key] = list(range(start, len(self.ids)))
+            self.before[key] = [last, *self.own[key][:-1]]
+
+    def _extend(self, ids: list[int], places: range, root: int, leaf: int) -> None:
+        self.ids.extend(ids)
+        self.places.extend(places)
+        self.roots.extend([root] * len(ids))
+        self.leaves.extend([leaf] * len(ids))
+
+    def mask(self, dtype: torch.dtype) -> torch.Tensor:
+        """[1, 1, tokens, tokens] to add to attention scores: 0 where a token may look."""
+        root, leaf = torch.tensor(self.roots), torch.tensor(self.leaves)
+        same = root[:, None] == root[None]
+        line = (leaf[None] == -1) | (leaf[:, None] == leaf[None])
+        seen = torch.tril(same & line)
+        mask = torch.zeros(seen.shape, dtype=dtype)
+        return mask.masked_fill_(~seen, torch.finfo(dtype).min)[None, None]
+
+
 class BasePass:
-    """Reads replies with a model that is never trained."""
+    """Reads replies with a model that is never trained.
+
+    The model must be loaded for this alone: one that an engine serves has its attention replaced.
+    """
 
     def __init__(self, loaded: LoadedModel, settings: PassSettings) -> None:
         self._model = loaded.model
@@ -59,7 +112,6 @@ class BasePass:
         )
         self._common = vocabulary.ids
         self._common_head = self._head[vocabulary.ids].contiguous()
-        self._alone: dict[str, torch.Tensor] = {}
 
     @property
     def identity(self) -> str:
@@ -67,129 +119,127 @@ class BasePass:
         return f"{self._sha256} {self._settings}"
 
     @property
-    def width(self) -> int:
-        """Length of `ReplyReading.states`."""
-        return 2 * len(self._settings.layers) * self._head.shape[1]
+    def base_sha256(self) -> str:
+        """The base model's identity."""
+        return self._sha256
 
     @torch.inference_mode()
     def read(
         self, dialogues: Sequence[Dialogue], report: Callable[[int], None] | None = None
     ) -> list[ReplyReading]:
         """Return one reading per dialogue, in order; `report` is told how many are done."""
-        groups: dict[tuple[str, str], list[int]] = {}
-        for place, dialogue in enumerate(dialogues):
-            groups.setdefault(_context_texts(dialogue), []).append(place)
-        found: dict[int, ReplyReading] = {}
-        for (aided, unaided), places in groups.items():
-            replies = [dialogues[place].reply for place in places]
-            readings = self._read_group(aided, unaided, replies)
-            found.update(zip(places, readings, strict=True))
+        texts = [_context_texts(dialogue) for dialogue in dialogues]
+        states: dict[tuple[str, str], torch.Tensor] = {}
+        scores: dict[tuple[str, str], torch.Tensor] = {}
+        aided = {context for context, _ in texts}
+        for branches in self._packed(self._branches(dialogues, texts)):
+            self._read_tree(branches, aided, states, scores)
             if report is not None:
-                report(len(found))
-        # What was read without context is kept only as long as one call goes on.
-        self._alone.clear()
-        return [found[place] for place in range(len(dialogues))]
-
-    def _read_group(self, aided: str, unaided: str, replies: list[str]) -> list[ReplyReading]:
-        rows = [self._reply_tokens(reply) for reply in replies]
-        states, known = self._forward(aided, rows)
-        without = known if aided == unaided else self._forward(unaided, rows)[1]
-        new = [n for n, reply in enumerate(replies) if reply not in self._alone]
-        if new:
-            _, alone = self._forward(f"{_SPEAKERS['assistant']}：", [rows[n] for n in new])
-            self._alone.update({replies[n]: one for n, one in zip(new, alone, strict=True)})
+                report(len(states))
         return [
             ReplyReading(
-                states=states[n], known=known[n], alone=self._alone[reply], unaided=without[n]
+                states=states[context, dialogue.reply],
+                known=scores[context, dialogue.reply],
+                alone=scores[_ALONE, dialogue.reply],
+                unaided=scores[unaided, dialogue.reply],
             )
-            for n, reply in enumerate(replies)
+            for (context, unaided), dialogue in zip(texts, dialogues, strict=True)
         ]
 
-    def _forward(
-        self, context: str, rows: list[list[int]]
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Summary states and token log-probabilities of each row after `context`."""
-        prompt = self._context_tokens(context)
-        # The last prompt token predicts the first of the reply: it is read with every row.
-        cache = self._body(torch.tensor([prompt[:-1]]), None).past_key_values
-        found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        for batch in _by_length([len(row) for row in rows]):
-            read = self._forward_rows(prompt[-1], [rows[n] for n in batch], cache)
-            found.update(zip(batch, read, strict=True))
-        ordered = [found[n] for n in range(len(rows))]
-        return [states for states, _ in ordered], [log_p for _, log_p in ordered]
+    def _branches(
+        self, dialogues: Sequence[Dialogue], texts: Sequence[tuple[str, str]]
+    ) -> list[_Branch]:
+        replies = {dialogue.reply: self._reply_tokens(dialogue.reply) for dialogue in dialogues}
+        wanted: dict[str, dict[tuple[str, str], list[int]]] = {}
+        for dialogue, (aided, unaided) in zip(dialogues, texts, strict=True):
+            for context in (aided, unaided, _ALONE):
+                own = wanted.setdefault(context, {})
+                own[context, dialogue.reply] = replies[dialogue.reply]
+        return [
+            branch
+            for context, own in wanted.items()
+            for branch in self._split(self._context_tokens(context), own)
+        ]
 
-    def _forward_rows(
-        self, opening: int, rows: list[list[int]], cache: DynamicCache
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        width = 1 + max(map(len, rows))
-        ids = torch.full((len(rows), width), opening)
-        for n, row in enumerate(rows):
-            ids[n, 1 : 1 + len(row)] = torch.tensor(row)
-        output = self._body(ids, _repeated(cache, len(rows)))
-        kept = [output.hidden_states[layer] for layer in self._settings.layers]
-        last = output.last_hidden_state
-        log_p = self._log_p(
-            torch.cat([last[n, : len(row)] for n, row in enumerate(rows)]),
-            torch.tensor([token for row in rows for token in row]),
-        ).split([len(row) for row in rows])
-        read = []
-        for n, row in enumerate(rows):
-            own = slice(1, 1 + len(row))
-            parts = [
-                part for h in kept for part in (h[n, own].float().mean(0), h[n, len(row)].float())
-            ]
-            read.append((torch.cat(parts), log_p[n].clone()))
-        return read
+    def _split(
+        self, context: list[int], replies: dict[tuple[str, str], list[int]]
+    ) -> Iterator[_Branch]:
+        """Branches of a context whose replies do not go into one pass."""
+        part: dict[tuple[str, str], list[int]] = {}
+        for key, reply in replies.items():
+            if part and len(context) + sum(map(len, part.values())) > self._settings.pass_tokens:
+                yield _Branch(context=context, replies=part)
+                part = {}
+            part[key] = reply
+        yield _Branch(context=context, replies=part)
 
-    def _body(self, ids: torch.Tensor, cache: DynamicCache | None):  # type: ignore[no-untyped-def]
-        return self._model.model(
-            input_ids=ids, past_key_values=cache, use_cache=True, output_hidden_states=True
+    def _packed(self, branches: Sequence[_Branch]) -> Iterator[list[_Branch]]:
+        pack: list[_Branch] = []
+        for branch in branches:
+            if pack and sum(b.tokens for b in pack) + branch.tokens > self._settings.pass_tokens:
+                yield pack
+                pack = []
+            pack.append(branch)
+        if pack:
+            yield pack
+
+    def _read_tree(
+        self,
+        branches: Sequence[_Branch],
+        aided: set[str],
+        states: dict[tuple[str, str], torch.Tensor],
+        scores: dict[tuple[str, str], torch.Tensor],
+    ) -> None:
+        tree = _Tree()
+        for root, branch in enumerate(branches):
+            tree.add(branch, root)
+        mask = tree.mask(self._head.dtype)
+        # Every path is shorter than any sliding window, so all layers see alike.
+        kinds = set(getattr(self._model.config, "layer_types", None) or ())
+        output = self._model.model(
+            input_ids=torch.tensor([tree.ids]),
+            position_ids=torch.tensor([tree.places]),
+            attention_mask=dict.fromkeys(kinds, mask) if len(kinds) > 1 else mask,
+            use_cache=False,
+            output_hidden_states=True,
         )
+        kept = [output.hidden_states[layer][0] for layer in self._settings.layers]
+        rows = [place for key in tree.own for place in tree.before[key]]
+        targets = [tree.ids[place] for key in tree.own for place in tree.own[key]]
+        log_p = self._log_p(output.last_hidden_state[0, rows], torch.tensor(targets))
+        ends = torch.split_with_sizes(log_p, [len(own) for own in tree.own.values()])
+        for (key, own), score in zip(tree.own.items(), ends, strict=True):
+            scores[key] = score.clone()
+            if key[0] in aided:
+                parts = [
+                    part for h in kept for part in (h[own].float().mean(0), h[own[-1]].float())
+                ]
+                states[key] = torch.cat(parts)
 
     def _log_p(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """log p(target) at each position over the common tokens and the target. [positions]."""
         logits = (hidden @ self._common_head.T).float()
-        own = (hidden.float() * self._head[targets].float()).sum(-1)
-        rare = ~torch.isin(targets, self._common)
+        own: torch.Tensor = (hidden.float() * self._head[targets].float()).sum(-1)
         mass = torch.logsumexp(logits, -1)
-        mass = torch.where(rare, torch.logaddexp(mass, own), mass)
-        return own - mass
+        rare = ~torch.isin(targets, self._common)
+        return own - torch.where(rare, torch.logaddexp(mass, own), mass)
 
     def _context_tokens(self, context: str) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(context, add_special_tokens=False)
-        first = self._tokenizer.bos_token_id
-        return [first, *tokens[-self._settings.max_context_tokens :]]
+        first: int | None = self._tokenizer.bos_token_id
+        opening = [] if first is None else [first]
+        return [*opening, *tokens[-self._settings.max_context_tokens :]]
 
     def _reply_tokens(self, reply: str) -> list[int]:
-        text = reply.replace("\n", " ")
-        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        tokens: list[int] = self._tokenizer.encode(_line(reply), add_special_tokens=False)
         end: list[int] = self._tokenizer.encode("\n", add_special_tokens=False)
         return [*tokens[: self._settings.max_reply_tokens], *end]
-
-
-def _by_length(lengths: list[int]) -> list[list[int]]:
-    """Indices in batches of similar length: padding a short reply to a long one costs the most."""
-    batches: list[list[int]] = []
-    for n in sorted(range(len(lengths)), key=lengths.__getitem__):
-        last = batches[-1] if batches else []
-        if last and len(last) < _REPLY_ROWS and lengths[n] <= 2 * lengths[last[0]] + 6:
-            last.append(n)
-        else:
-            batches.append([n])
-    return batches
-
-
-def _repeated(cache: DynamicCache, rows: int) -> DynamicCache:
-    copied = copy.deepcopy(cache)
-    copied.batch_repeat_interleave(rows)
-    return copied
 
 
 def _context_texts(dialogue: Dialogue) -> tuple[str, str]:
     """The transcript up to the reply, with and without the facts."""
     turns = "".join(f"{_SPEAKERS[t.role]}：{_line(t.content)}\n" for t in dialogue.turns)
-    unaided = f"{turns}{_SPEAKERS['assistant']}："
+    unaided = f"{turns}{_ALONE}"
     # The base model is no chat model: it goes on with a transcript better than with a template.
     facts = "".join(f"メモ：{_line(fact)}\n" for fact in dialogue.facts)
     return facts + unaided, unaided

@@ -1,9 +1,10 @@
 """The examples heads are fitted and tested on: two sides that share no dialogue, rater or wording."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 from persona.dialogues import DialogueRow
 from persona.importers.report import ImportedRow
@@ -37,6 +38,16 @@ class DataPlan:
     held_out_card: int = 200
     rater_share_held_out: float = 0.3
     seed: int = 20
+
+
+PlanSize = Literal["small", "full"]
+
+PLANS: Mapping[PlanSize, DataPlan] = {
+    "small": DataPlan(
+        chat_contexts=130, card_contexts=230, rated_extra=150, held_out_chats=50, held_out_card=110
+    ),
+    "full": DataPlan(),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
