@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from app.commands.night_run import run
 from app.commands.options import home_option, json_option, print_json
 from app.settings import Settings, load_settings
 from rlaif.report import report_json, summarise_night, with_files
@@ -20,6 +21,9 @@ _SHOWN = 14
 @click.group("night")
 def command() -> None:
     """The rehearsal: what it did, and why."""
+
+
+command.add_command(run)
 
 
 @command.command("report")
