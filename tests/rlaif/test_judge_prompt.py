@@ -72,6 +72,13 @@ def test_the_rubric_names_all_items_and_the_persona() -> None:
     }
 
 
+def test_prompts_share_all_but_their_end() -> None:
+    one = score_messages(CARD, DIALOGUE, NONCE)[0].content
+    other = score_messages(CARD, DIALOGUE, NONCE[::-1])[0].content
+    shared = next(n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+    assert shared > 0.95 * len(one)
+
+
 def test_a_comparison_shows_both_replies_in_the_order_given() -> None:
     record = _record(compare_messages(CARD, DIALOGUE, "存じませんわ。", NONCE))
     assert record["返事A"] == "バイオリンを弾きますの。"

@@ -28,7 +28,7 @@ from rlaif.judge_evaluator import Comparison, JudgeEvaluator
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(7200),
     pytest.mark.skipif(
         importlib.util.find_spec("xllamacpp") is None,
         reason="needs llama.cpp's server: pip install xllamacpp",
@@ -69,7 +69,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_judges_real_replies_through_a_real_server(base_url: str) -> None:
     settings = JudgeSettings(
-        base_url=base_url, model="gemma-3-270m", timeout_seconds=240, json_schema="always"
+        base_url=base_url, model="gemma-3-270m", timeout_seconds=1200, json_schema="always"
     )
     client = JudgeClient(settings)
     evaluator = JudgeEvaluator(client, load_card(SHIPPED_CARD))
