@@ -148,7 +148,7 @@ def _evaluator(one: EvaluatorCounts) -> str:
     )
     picture = ""
     if sum(one.reply_rewards) + sum(one.candidate_rewards):
-        drawn = rewards_picture(one.reply_rewards, one.candidate_rewards)
+        drawn = rewards_picture(one.reply_rewards, one.candidate_rewards, one.evaluator)
         picture = f'<figure class="picture">{drawn}</figure>'
     return (
         f'<div class="evaluator"><h3>{escape(one.evaluator)}</h3><p>{facts}</p>'

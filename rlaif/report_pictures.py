@@ -1,6 +1,7 @@
 """The pictures of the morning report, as SVG that takes its colours and fonts from the page."""
 
 import io
+import re
 from collections.abc import Sequence
 
 import matplotlib
@@ -71,30 +72,33 @@ def training_picture(curve: Sequence[TrainingPoint]) -> str:
         return _svg(figure, "training")
 
 
-def rewards_picture(replies: Sequence[int], candidates: Sequence[int]) -> str:
-    """How the rewards of shown replies and of candidates are spread over 0..10."""
+def rewards_picture(replies: Sequence[int], candidates: Sequence[int], name: str) -> str:
+    """How the rewards of shown replies and of candidates are spread over 0..10.
+
+    `name` differs for each such picture in one page.
+    """
     with matplotlib.rc_context(_STYLE):
-        figure = matplotlib.figure.Figure(figsize=(6.4, 2.3), layout="constrained")
+        figure = matplotlib.figure.Figure(figsize=(5, 3.6), layout="constrained")
         axes: matplotlib.axes.Axes = figure.subplots()
         width = 10 / REWARD_BINS
         places = [(at + 0.5) * width for at in range(REWARD_BINS)]
-        for counts, colour, name in (
+        for counts, colour, label in (
             (candidates, _GOLD, "candidates"),
             (replies, _NAVY, "replies"),
         ):
             total = sum(counts) or 1
             shares = [100 * count / total for count in counts]
-            axes.bar(places, shares, width * 0.92, color=colour, alpha=0.6, label=name)
+            axes.bar(places, shares, width * 0.92, color=colour, alpha=0.6, label=label)
         axes.set_xlim(0, 10)
-        axes.set_xlabel("reward", fontsize=8)
-        axes.set_ylabel("%", fontsize=8)
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
-        return _svg(figure, "rewards")
+        axes.set_xlabel("reward")
+        axes.set_ylabel("%")
+        axes.legend(frameon=False, loc="upper left")
+        return _svg(figure, f"rewards {name}")
 
 
 def _svg(figure: matplotlib.figure.Figure, salt: str) -> str:
     buffer = io.StringIO()
-    # One salt per picture: both stand in one page, where their ids must differ.
+    # One salt per picture: all stand in one page, where their ids must differ.
     with matplotlib.rc_context({"svg.hashsalt": salt}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
@@ -102,4 +106,8 @@ def _svg(figure: matplotlib.figure.Figure, salt: str) -> str:
         text = text.replace(colour, variable)
     for word, japanese in _WORDS.items():
         text = text.replace(f">{word}</text>", f">{japanese}</text>")
-    return text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    used = set(re.findall(r"#([\w-]+)", text))
+    return re.sub(
+        r' id="([^"]+)"', lambda found: found.group(0) if found.group(1) in used else "", text
+    )

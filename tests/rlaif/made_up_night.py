@@ -68,7 +68,7 @@ EXAMPLES = (
     Example(
         kind="unknown",
         question="おじい様の好きな野球選手は？",
-        before="長嶋様ですわ。",
+        before="四番の方ですわ。",
         after="それは存じませんの。今度、おじい様に伺ってみますわね。",
     ),
     Example(

@@ -1,0 +1,167 @@
+"""The figures of a report equal plain SQL, and no page holds what a visitor said."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from rlaif.errors import NightError
+from rlaif.report import NightSummary, report_json, summarise_night, with_files
+from rlaif.report_html import report_html, write_report
+from rlaif.report_markdown import report_markdown
+from rlaif.report_texts import STATUS, duration, gate_name
+from store.database import Database, open_database
+from store.night_records import NightEnd
+from tests.rlaif.made_up_night import ADAPTER, BEFORE, DATE, EXAMPLES, SECRET, make_night
+
+NOW = datetime(2026, 9, 23, 18, 0, tzinfo=UTC)
+ENDS: tuple[NightEnd, ...] = (
+    "published",
+    "refused",
+    "skipped",
+    "failed",
+    "stopped",
+    "waiting",
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'yogeiko.db'}")
+    yield opened
+    opened.close()
+
+
+def summary_of(database: Database, folder: Path, status: NightEnd) -> NightSummary:
+    with database.session() as session:
+        make_night(session, folder, NOW, status)
+    with database.reading() as session:
+        return with_files(summarise_night(session, DATE), folder)
+
+
+def test_every_figure_equals_sql(database: Database, tmp_path: Path) -> None:
+    summary = summary_of(database, tmp_path / DATE, "published")
+
+    def count(sql: str) -> int:
+        with database.reading() as session:
+            return int(session.execute(text(sql)).scalar_one())
+
+    def by(sql: str) -> dict[str, int]:
+        with database.reading() as session:
+            return {str(row[0]): int(row[1]) for row in session.execute(text(sql))}
+
+    counts = summary.counts
+    night = f"WHERE night_date = '{DATE}'"
+    assert counts.candidates == count(f"SELECT count(*) FROM candidates {night}") == 96
+    assert summary.pairs == count(f"SELECT count(*) FROM pairs {night}") == 8
+    assert counts.pairs_by_source == by(f"SELECT source, count(*) FROM pairs {night} GROUP BY 1")
+    assert counts.pairs_by_status == by(f"SELECT status, count(*) FROM pairs {night} GROUP BY 1")
+    assert counts.drops == by(f"SELECT reason, count(*) FROM pair_drops {night} GROUP BY 1")
+    assert counts.conflicts == by(f"SELECT signal, count(*) FROM conflicts {night} GROUP BY 1")
+    assert counts.linked_pairs == count("SELECT count(*) FROM adapter_pairs") == 8
+    assert summary.scored == count("SELECT count(*) FROM scores") == 118
+    assert summary.unscored == count("SELECT count(*) FROM score_failures") == 2
+    assert len(summary.gates) == count(f"SELECT count(*) FROM gate_results {night}")
+    assert sum(gate.passed for gate in summary.gates) == count(
+        f"SELECT count(*) FROM gate_results {night} AND passed"
+    )
+    one = counts.evaluators[0]
+    assert one.replies == count("SELECT count(*) FROM scores WHERE reply_id IS NOT NULL")
+    assert one.candidates == count("SELECT count(*) FROM scores WHERE candidate_id IS NOT NULL")
+    assert one.failures == by("SELECT reason, count(*) FROM score_failures GROUP BY 1")
+    assert one.means["trust"] == pytest.approx(count_mean(database, "avg(trust)"))
+    assert one.deviations["trust"] ** 2 == pytest.approx(
+        count_mean(database, "avg(trust * trust) - avg(trust) * avg(trust)")
+    )
+    assert sum(one.reply_rewards) == 22
+    high = "json_extract(reward, '$.total') >= 6.5 AND json_extract(reward, '$.total') < 7"
+    assert one.candidate_rewards[13] == count(
+        f"SELECT count(*) FROM scores WHERE candidate_id IS NOT NULL AND {high}"
+    )
+    steps = by("SELECT step, done FROM night_steps")
+    assert {step.step: step.done for step in summary.steps} == steps
+    assert (summary.adapter, summary.active_before) == (ADAPTER, BEFORE)
+    assert summary.seconds == sum(step.seconds or 0 for step in summary.steps) == 2464
+
+
+def count_mean(database: Database, what: str) -> float:
+    with database.reading() as session:
+        return float(session.execute(text(f"SELECT {what} FROM scores")).scalar_one())
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_every_ending_has_a_report(database: Database, tmp_path: Path, status: NightEnd) -> None:
+    summary = summary_of(database, tmp_path / DATE, status)
+    paths = write_report(summary, tmp_path / DATE)
+    content = json.loads(paths[0].read_text())
+    assert content == report_json(summary)
+    assert (content["status"], content["pairs"]) == (status, 8)
+    markdown, page = paths[1].read_text(), paths[2].read_text()
+    assert STATUS[status] in markdown
+    assert STATUS[status] in page
+    assert ('id="gates"' in page) == (status in ("published", "refused"))
+    for written in (paths[0].read_text(), markdown, page):
+        assert SECRET not in written
+
+
+def test_a_report_of_a_failed_night_says_where_it_stopped(
+    database: Database, tmp_path: Path
+) -> None:
+    summary = summary_of(database, tmp_path / DATE, "failed")
+    assert summary.steps[-1].step == "train"
+    assert summary.steps[-1].seconds is None
+    page = report_html(summary)
+    assert "killed &lt;b&gt;at 3 GB&lt;/b&gt;" in page
+    assert "killed &lt;b>at 3 GB" in report_markdown(summary)
+
+
+def test_curve_and_examples_come_from_the_folder(database: Database, tmp_path: Path) -> None:
+    summary = summary_of(database, tmp_path / DATE, "refused")
+    assert [point.step for point in summary.curve] == list(range(1, 41))
+    assert summary.examples == EXAMPLES
+    with database.reading() as session:
+        bare = with_files(summarise_night(session, DATE), tmp_path / "nowhere")
+    assert (bare.curve, bare.examples) == ((), ())
+    (tmp_path / DATE / "examples.json").write_text('[{"kind": 1}]')
+    assert with_files(bare, tmp_path / DATE).examples == ()
+
+
+def test_the_page_needs_nothing_else(database: Database, tmp_path: Path) -> None:
+    page = report_html(summary_of(database, tmp_path / DATE, "published"))
+    addresses = set(re.findall(r"https?://[^\"'<> ]+", page))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert not re.findall(r"<script|<link|<img|url\((?!#)|@import", page)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_failed_gates_come_first(database: Database, tmp_path: Path) -> None:
+    page = report_html(summary_of(database, tmp_path / DATE, "refused"))
+    assert page.index('class="fail"') < page.index('class="pass"')
+    assert page.count('<tr class="fail">') == 2
+
+
+def test_no_night_is_said_with_the_next_command(database: Database) -> None:
+    with (
+        database.reading() as session,
+        pytest.raises(NightError, match=r"no night on 2026-01-01.*night status"),
+    ):
+        summarise_night(session, "2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(None, "—"), (0.25, "0.2 秒"), (59, "59 秒"), (61, "1 分 1 秒"), (3725, "1 時間 2 分")],
+)
+def test_durations(seconds: float | None, told: str) -> None:
+    assert duration(seconds) == told
+
+
+def test_every_gate_has_a_name() -> None:
+    assert gate_name("voice.active") == "口調・対 現役"
+    assert gate_name("drift.distinct_2") == "言葉の多様さ・通算のずれ"
+    assert gate_name("something.new") == "something・new"
