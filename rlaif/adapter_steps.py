@@ -18,6 +18,7 @@ from rlaif.pair_caps import trim_to_caps
 from rlaif.prompt_groups import preference_of
 from rlaif.publish import Publication, verify_adapter
 from rlaif.publish import publish as put_into_production
+from rlaif.report import write_examples
 from rlaif.seed_pairs import seed_pairs
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
@@ -85,6 +86,7 @@ def gate(work: NightWork) -> Detail:
     candidate, active, anchor = (measured[name] for name in names)
     results = judge_gates(candidate, active, anchor, _published(work), work.settings.gates)
     decision = decide(results)
+    _keep_examples(work, active=names[1], candidate=names[0])
     with work.writing() as session:
         save_gate_results(session, work.claim, [_record(result) for result in results])
     if not decision.publish:
@@ -180,6 +182,16 @@ def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:
     except Exception as error:
         logger.exception("Adapter %s could not be measured", adapter)
         return Unmeasured(adapter=adapter, reason=f"{type(error).__name__}: {error}")
+
+
+def _keep_examples(work: NightWork, *, active: str, candidate: str) -> None:
+    """A few probes' replies before and after for the morning report; without them it is shorter."""
+    try:
+        examples = work.parts.examples(work.parts.engine(), active, candidate)
+    except Exception:
+        logger.exception("The report goes without example replies")
+        return
+    write_examples(work.folder, examples)
 
 
 def _published(work: NightWork) -> list[Published]:

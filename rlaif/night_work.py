@@ -1,6 +1,6 @@
 """What the steps of a night share: the ledger's claim, the store, the models and the clock."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from rlaif.pairs import PairSettings
 from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.preference import Reward
 from rlaif.publish import ServedBase
+from rlaif.report import Example
 from rlaif.reward import RewardSettings, reward_of
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
@@ -118,7 +119,7 @@ class NightParts:
     """Everything a night works with, bound by whoever starts it.
 
     The models load when they are first asked for; `close_engine` frees the memory of the speaking
-    one before training. `trust`: metric -> 0..1, how far its scores count tonight.
+    one before training. `examples` are replies of two measured adapters side by side. `trust`: metric -> 0..1, how far its scores count tonight.
     """
 
     database: Database
@@ -129,6 +130,7 @@ class NightParts:
     trust: Mapping[str, float]
     train: Trainer
     measure: Measurer
+    examples: Callable[[Engine, str, str], Sequence[Example]]
     served_base: Callable[[], ServedBase]
     nights_folder: Path
     adapters_folder: Path

@@ -16,12 +16,16 @@ from pydantic import TypeAdapter
 from app.clock import utc_now
 from app.commands.options import home_option, json_option, print_json
 from app.composition import chosen_card, publish_shipped_adapter
-from app.night_parts import NightModels, night_parts, night_settings
+from app.night_models import NightModels
+from app.night_parts import night_parts
+from app.night_plan import night_settings
 from app.settings import Settings, load_settings
 from persona.base_model import prepare_model
 from rlaif.night import NightOrder, NightOutcome, rehearse, run_night
 from rlaif.night_work import NightSettings, StepProgress
 from rlaif.pairs import Pairing
+from rlaif.report import summarise_night, with_files
+from rlaif.report_html import write_report
 from store.database import open_database
 
 
@@ -76,12 +80,23 @@ def run(
         return
     outcome = run_night(parts, plan, order, snapshot)
     click.echo("", err=True)
+    if outcome.status is not None:
+        _write_report(settings, order.date)
     if as_json:
         print_json({"date": order.date, **asdict(outcome)})
     else:
         click.echo(f"{order.date}: {outcome.status or 'not run'}: {outcome.decision}")
     if outcome.status == "failed":
         raise click.exceptions.Exit(1)
+
+
+def _write_report(settings: Settings, day: str) -> None:
+    """The morning report, also of a night that was skipped, refused, stopped or failed."""
+    folder = settings.nights_folder / day
+    with open_database(settings.database_url).reading() as session:
+        summary = with_files(summarise_night(session, day), folder)
+    paths = write_report(summary, folder)
+    click.echo(f"report: {paths[0].parent}", err=True)
 
 
 def _today(settings: Settings) -> date:

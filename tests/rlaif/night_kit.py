@@ -89,6 +89,7 @@ class Bench:
             trust={},
             train=self._train,
             measure=self._measure,
+            examples=lambda _engine, _before, _after: [],
             served_base=served_base,
             nights_folder=self.home / "nights",
             adapters_folder=self.home / "adapters",

@@ -1,0 +1,75 @@
+"""The models of one night: they load when they are first asked for."""
+
+import os
+from functools import cached_property
+
+from app.composition import engine_settings, load_base
+from app.settings import NightSettings as NightSection
+from app.settings import Settings
+from persona.base_model import LoadedModel
+from persona.card import Card
+from persona.engine import Engine
+from persona.local_engine import LocalEngine
+from persona.retrieval import load_embedder
+from rlaif.embedded_evaluator import load_embedded_evaluator
+from rlaif.evaluator import Evaluator
+from rlaif.fed_evaluator import FedEvaluator
+from rlaif.follow_ups import load_calibration, load_follow_ups
+from rlaif.judge_client import JudgeClient, JudgeSettings
+from rlaif.judge_evaluator import JudgeEvaluator
+
+
+class NightModels:
+    """The models of one night: the one that speaks, and the frozen one that evaluators read."""
+
+    def __init__(self, settings: Settings, card: Card) -> None:
+        self._settings = settings
+        self._card = card
+        self._engine: LocalEngine | None = None
+        self._evaluators: dict[str, Evaluator] = {}
+
+    def engine(self) -> Engine:
+        """The speaking model, loaded when needed."""
+        if self._engine is None:
+            self._engine = LocalEngine(load_base(self._settings), engine_settings(self._settings))
+        return self._engine
+
+    def close_engine(self) -> None:
+        """Free the speaking model."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def training_evaluator(self) -> Evaluator:
+        """The one that picks pairs."""
+        return self._evaluator(self._settings.night.training_evaluator)
+
+    def gate_evaluator(self) -> Evaluator:
+        """The one of another kind that only gates."""
+        return self._evaluator(self._settings.night.gate_evaluator)
+
+    @cached_property
+    def frozen_base(self) -> LoadedModel:
+        """The base without any adapter; evaluators only read it, one at a time."""
+        return load_base(self._settings)
+
+    def _evaluator(self, kind: str) -> Evaluator:
+        if kind not in self._evaluators:
+            self._evaluators[kind] = self._make(kind)
+        return self._evaluators[kind]
+
+    def _make(self, kind: str) -> Evaluator:
+        if kind == "embedded":
+            embedder = load_embedder(self._settings.model.embedder)
+            return load_embedded_evaluator(self.frozen_base, embedder, self._card)
+        if kind == "fed":
+            return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
+        return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)
+
+
+def _judge_settings(night: NightSection) -> JudgeSettings:
+    return JudgeSettings(
+        base_url=night.judge_url,
+        model=night.judge_model,
+        api_key=os.environ.get(night.judge_key_env, "") if night.judge_key_env else "",
+    )
