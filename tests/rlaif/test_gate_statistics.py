@@ -158,11 +158,13 @@ def test_a_better_adapter_is_usually_promoted() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("ties", [0.0, 0.3, 0.8])
 def test_two_thousand_duels_of_equals(ties: float) -> None:
     assert _rate(0.5, runs=2000, ties=ties) <= 0.05
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_power_over_two_thousand_duels() -> None:
     assert _rate(0.6, runs=2000) >= 0.8

@@ -269,11 +269,12 @@ def test_settings_out_of_bounds(field: str, value: float) -> None:
 
 
 @pytest.mark.slow
-def test_two_thousand_nights_of_equals() -> None:
+@pytest.mark.timeout(1800)
+def test_nights_of_equals() -> None:
     """The whole set of gates on adapters that are the anchor, drawn again."""
     anchor = sound("anchor", 1)
-    drawn = [sound(f"again-{seed}", seed) for seed in range(2, 48)]
-    nights = [(a, b) for a in drawn for b in drawn if a is not b][:2000]
+    drawn = [sound(f"again-{seed}", seed) for seed in range(2, 23)]
+    nights = [(ours, theirs) for ours in drawn for theirs in drawn if ours is not theirs]
     published = sum(
         decide(judge_gates(ours, theirs, anchor, (), _SETTINGS)).publish for ours, theirs in nights
     )

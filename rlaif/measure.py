@@ -1,0 +1,215 @@
+"""Measuring an adapter for the gates: ask the probes, judge the replies, read held-out ones.
+
+Replies are drawn as the chat draws them, each probe several times, with seeds that are the same for
+every adapter. All that costs time is kept in a cache per adapter and set of probes.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from persona.card import Card
+from persona.engine import Engine, GenerationRequest, Message, Sampling
+from persona.prompt import build_messages
+from rlaif.errors import GateError
+from rlaif.evaluator import Assessment, Dialogue, Evaluator
+from rlaif.gate_measurements import Figure, Measurements
+from rlaif.gate_statistics import Case
+from rlaif.measurement_cache import MeasurementCache, digest
+from rlaif.probe_figures import ProbeReply, as_shown, rule_cases
+from rlaif.probes import GateProbe
+
+_BATCH = 64
+
+
+def mean_impression(dialogue: Dialogue, assessment: Assessment) -> float:
+    """The mean of the twelve metrics, in points of 0..10; the same every night."""
+    return sum(assessment.values.values()) / len(assessment.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """An evaluator and how its verdict becomes one number in points.
+
+    The gate evaluator's `value` must stay the same from night to night, for the drift budget
+    compares nights; the training evaluator's may follow the settings of the night.
+    """
+
+    evaluator: Evaluator
+    value: Callable[[Dialogue, Assessment], float] = mean_impression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """Held-out human replies: `key` names the rows (a digest), `nats` reads them with the adapter
+    that is being measured."""
+
+    key: str
+    nats: Callable[[], Sequence[Case]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureSetup:
+    """What an adapter is measured with.
+
+    `probes` are the frozen ones, `contradictions` those of operators. Every probe is answered
+    `draws` (1 or more) times with `sampling`, the seed of which is the first of many. `report` is
+    told a stage, what is done and the total.
+    """
+
+    card: Card
+    probes: Sequence[GateProbe]
+    training: Scorer
+    gate: Scorer
+    held_out: HeldOut
+    cache_folder: Path
+    contradictions: Sequence[GateProbe] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    draws: int = 2
+    report: Callable[[str, int, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.draws < 1:
+            raise ValueError(f"draws is {self.draws}; expected 1 or more")
+        if self.training.evaluator.kind == self.gate.evaluator.kind:
+            raise GateError(
+                f"training and gate evaluator are both of kind {self.gate.evaluator.kind!r}; "
+                "expected two kinds, or the one learned from would judge its own pupil"
+            )
+        odd = [one.id for one in self.contradictions if one.kind != "contradiction"]
+        if odd:
+            raise GateError(f"the probe {odd[0]!r} is no contradiction; expected it in `probes`")
+
+    def probe_set(self) -> str:
+        """Names everything that makes figures of two nights comparable."""
+        return digest(
+            [asdict(probe) for probe in self.probes],
+            asdict(self.sampling),
+            self.draws,
+            self.training.evaluator.id,
+            self.gate.evaluator.id,
+            self.held_out.key,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    probe: GateProbe
+    draw: int
+    request: GenerationRequest
+    key: str
+
+
+def measure(engine: Engine, adapter: str, setup: MeasureSetup) -> Measurements:
+    """All cases of an adapter that the engine knows.
+
+    Work done before is taken from the cache, and every batch is kept as soon as it is done. Raises
+    GateError, EngineError, AdapterError or EvaluatorError when a part cannot be measured at all.
+    """
+    probe_set = setup.probe_set()
+    cache = MeasurementCache(setup.cache_folder, adapter, probe_set)
+    replies = ask(engine, adapter, setup, cache)
+    nats = cache.nats(setup.held_out.key)
+    if nats is None:
+        nats = tuple(setup.held_out.nats())
+        cache.add_nats(setup.held_out.key, nats)
+    judged = [reply for reply in replies if reply.probe.kind not in ("safety", "contradiction")]
+    cases: dict[Figure, tuple[Case, ...]] = {
+        **rule_cases(replies, setup.card),
+        "training_score": _scored(judged, setup, setup.training, cache),
+        "gate_score": _scored(judged, setup, setup.gate, cache),
+        "perplexity": nats,
+        "not_a_number": tuple(
+            replace(one, value=float(not math.isfinite(one.value)), weight=1.0) for one in nats
+        ),
+    }
+    return Measurements(adapter=adapter, probe_set=probe_set, cases=cases)
+
+
+def ask(
+    engine: Engine, adapter: str, setup: MeasureSetup, cache: MeasurementCache
+) -> list[ProbeReply]:
+    """Every probe's replies, probe by probe and draw by draw."""
+    questions = [
+        _question(probe, draw, adapter, setup)
+        for draw in range(setup.draws)
+        for probe in (*setup.probes, *setup.contradictions)
+    ]
+    # Neighbours share the beginning of their prompt and, by length, a batch.
+    open_ones = [one for one in questions if cache.reply(one.key) is None]
+    for start in range(0, len(open_ones), _BATCH):
+        batch = open_ones[start : start + _BATCH]
+        ended = engine.generate_batch([one.request for one in batch])
+        cache.add_replies(
+            {one.key: end.text.strip() for one, end in zip(batch, ended, strict=True)}
+        )
+        _tell(setup, "replies", len(questions) - len(open_ones) + start + len(batch), questions)
+    return [
+        as_shown(one.probe, one.draw, cache.reply(one.key) or "", one.request.sampling.seed)
+        for one in questions
+    ]
+
+
+def _question(probe: GateProbe, draw: int, adapter: str, setup: MeasureSetup) -> _Question:
+    seed = int.from_bytes(hashlib.sha256(f"{probe.id}/{draw}".encode()).digest()[:4])
+    sampling = replace(setup.sampling, seed=(setup.sampling.seed + seed) % 2**31)
+    messages = build_messages(setup.card, probe.history, probe.user, probe.facts)
+    return _Question(
+        probe=probe,
+        draw=draw,
+        request=GenerationRequest(messages=messages, adapter=adapter, sampling=sampling),
+        key=digest([[turn.role, turn.content] for turn in messages], asdict(sampling)),
+    )
+
+
+def _scored(
+    replies: Sequence[ProbeReply], setup: MeasureSetup, scorer: Scorer, cache: MeasurementCache
+) -> tuple[Case, ...]:
+    """One case per reply that the evaluator could score; the others are asked again next time."""
+    evaluator = scorer.evaluator
+    dialogues = [_dialogue(reply) for reply in replies]
+    keys = [_verdict_key(evaluator.id, dialogue) for dialogue in dialogues]
+    # Two draws may have said the same.
+    open_ones = {
+        key: dialogue
+        for key, dialogue in zip(keys, dialogues, strict=True)
+        if cache.verdict(key) is None
+    }
+    pending = list(open_ones)
+    for start in range(0, len(pending), _BATCH):
+        batch = pending[start : start + _BATCH]
+        verdicts = evaluator.assess([open_ones[key] for key in batch])
+        cache.add_verdicts(
+            {
+                key: verdict
+                for key, verdict in zip(batch, verdicts, strict=True)
+                if isinstance(verdict, Assessment)
+            }
+        )
+        _tell(setup, f"scores by {evaluator.kind}", start + len(batch), pending)
+    return tuple(
+        reply.case(scorer.value(dialogue, verdict))
+        for reply, dialogue, key in zip(replies, dialogues, keys, strict=True)
+        if (verdict := cache.verdict(key)) is not None
+    )
+
+
+def _dialogue(reply: ProbeReply) -> Dialogue:
+    probe = reply.probe
+    return Dialogue(
+        turns=(*probe.history, Message(role="user", content=probe.user)),
+        reply=reply.shown,
+        facts=probe.facts,
+    )
+
+
+def _verdict_key(evaluator: str, dialogue: Dialogue) -> str:
+    turns = [[turn.role, turn.content] for turn in dialogue.turns]
+    return digest(evaluator, turns, dialogue.reply, list(dialogue.facts))
+
+
+def _tell(setup: MeasureSetup, stage: str, done: int, everything: Sequence[object]) -> None:
+    if setup.report is not None:
+        setup.report(stage, done, len(everything))
