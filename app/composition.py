@@ -31,6 +31,7 @@ from persona.prompt import build_messages
 from persona.retrieval import FactIndex, load_embedder
 from persona.safety import check_reply, check_user_text, deflection
 from rlaif.publish import ServedBase, read_record
+from rlaif.watch_active import WatchActiveSettings, watch_active
 from store.adapters import active_adapter, deploy, ensure_adapter
 from store.database import Database, open_database
 from store.records import Adapter
@@ -130,8 +131,12 @@ def served_base(settings: Settings) -> ServedBase:
 
 
 def build_night(settings: Settings, chat: ChatService) -> NightService:
-    """The clock of the nights over the chat's store."""
-    return NightService(settings, chat.database)
+    """The clock of the nights over the chat's store, and the watch over the adapter in use."""
+
+    def look() -> None:
+        watch_active(chat.database, WatchActiveSettings(), utc_now())
+
+    return NightService(settings, chat.database, chores=(look,))
 
 
 def publish_shipped_adapter(database: Database, card: Card) -> Adapter | None:

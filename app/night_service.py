@@ -137,6 +137,8 @@ def child_settings(settings: Settings) -> ChildSettings:
         nights_folder=settings.nights_folder,
         threads=night_threads(night),
         memory_bytes=night_memory_bytes(night),
+        # `serve --host` is no setting that the process could read again.
+        environment={"YOGEIKO_SERVER_HOST": settings.server.host},
     )
 
 
