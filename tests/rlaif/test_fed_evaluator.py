@@ -167,6 +167,13 @@ def test_constants_survive_their_file(calibration: FedCalibration, tmp_path: Pat
         load_calibration(tmp_path / "c.json")
 
 
+def test_the_shipped_lines_and_constants_fit_together() -> None:
+    lines = load_follow_ups()
+    own = load_calibration()
+    assert own.follow_ups_sha256 == lines.sha256
+    assert all(len(own.centre[key]) == len(lines.good[key]) for key in METRIC_KEYS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
