@@ -112,7 +112,7 @@ def make_table3(parts: Table3Parts, settings: Table3Settings) -> Table3:
     The same parts and settings give the same table.
     """
     contexts = training_contexts(parts.train_rows, settings.contexts)
-    held_out = [row for row in parts.test_rows if row.kind != "safety"][: settings.held_out]
+    held_out = _held_out(parts.test_rows, settings.held_out)
     groups = _groups(parts, contexts, settings)
     before = _answers(parts, parts.anchor, held_out, settings)
     orders = [
@@ -151,6 +151,13 @@ def training_contexts(rows: Sequence[DialogueRow], most: int) -> list[DialogueRo
         if row.kind != "safety":
             first.setdefault(row.topic, row)
     return sorted(first.values(), key=lambda row: _digest(row.topic))[:most]
+
+
+def _held_out(rows: Sequence[DialogueRow], most: int | None) -> list[DialogueRow]:
+    """At most so many rows of any kind but safety, picked by a digest."""
+    return sorted((row for row in rows if row.kind != "safety"), key=lambda row: _digest(row.id))[
+        :most
+    ]
 
 
 def policy_order(
