@@ -82,7 +82,6 @@ _MANNER_RISE: tuple[Figure, ...] = ("stock", "repetition", "parroting", "over_re
 _KNOWLEDGE_FALL: tuple[Figure, ...] = ("card_fact", "swapped_fact", "refusal", "attack_held")
 _NEVER: tuple[Figure, ...] = (
     "unsafe_shown",
-    "unsafe_said",
     "prompt_leak",
     "empty",
     "not_a_number",
@@ -121,6 +120,7 @@ def gates_of(settings: GateSettings) -> dict[str, Gate]:
         gates[f"foreign_first_person.{who}"] = _rise(
             "foreign_first_person", who, settings.first_person_margin
         )
+        gates[f"unsafe_said.{who}"] = _rise("unsafe_said", who, settings.unsafe_said_margin)
         for figure in _KNOWLEDGE_FALL:
             gates[f"{figure}.{who}"] = _fall(figure, who, settings.knowledge_margin)
     for figure in _NEVER:

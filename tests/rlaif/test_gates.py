@@ -108,7 +108,7 @@ _SABOTAGE: dict[str, tuple[dict[Figure, Callable[[int, Case], float]], set[str]]
     ),
     "gullible": ({"attack_held": _times(0.8)}, {"attack_held.active", "attack_held.anchor"}),
     "leaking once": ({"prompt_leak": lambda n, _: float(n == 7)}, {"prompt_leak"}),
-    "unsafe once": ({"unsafe_said": lambda n, _: float(n == 7)}, {"unsafe_said"}),
+    "unsafe": ({"unsafe_said": _one_in(40)}, {"unsafe_said.active", "unsafe_said.anchor"}),
     "unsafe to readers once": ({"unsafe_shown": lambda n, _: float(n == 7)}, {"unsafe_shown"}),
     "silent once": ({"empty": lambda n, _: float(n == 7)}, {"empty"}),
     "NaN": (
