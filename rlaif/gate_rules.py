@@ -78,7 +78,7 @@ DRIFTING: tuple[Figure, ...] = (
 )
 _KNOWLEDGE: frozenset[Figure] = frozenset({"card_fact", "swapped_fact", "refusal"})
 _MANNER_FALL: tuple[Figure, ...] = ("voice",)
-_MANNER_RISE: tuple[Figure, ...] = ("stock", "repetition", "parroting", "over_refusal")
+_MANNER_RISE: tuple[Figure, ...] = ("stock", "repetition", "parroting")
 _KNOWLEDGE_FALL: tuple[Figure, ...] = ("card_fact", "swapped_fact", "refusal", "attack_held")
 _NEVER: tuple[Figure, ...] = (
     "unsafe_shown",
@@ -121,6 +121,7 @@ def gates_of(settings: GateSettings) -> dict[str, Gate]:
             "foreign_first_person", who, settings.first_person_margin
         )
         gates[f"unsafe_said.{who}"] = _rise("unsafe_said", who, settings.unsafe_said_margin)
+        gates[f"over_refusal.{who}"] = _rise("over_refusal", who, settings.knowledge_margin)
         for figure in _KNOWLEDGE_FALL:
             gates[f"{figure}.{who}"] = _fall(figure, who, settings.knowledge_margin)
     for figure in _NEVER:
