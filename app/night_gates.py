@@ -17,12 +17,12 @@ from rlaif.gate_measurements import Measurements
 from rlaif.measure import HeldOut, MeasureSetup, Scorer, ask, measure
 from rlaif.measurement_cache import MeasurementCache
 from rlaif.night_work import MeasuredAdapter, NightSettings
-from rlaif.penalties import text_facts
+from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.perplexity import reply_nats
 from rlaif.probe_figures import ProbeReply
 from rlaif.probes import read_gate_probes
 from rlaif.report import Example
-from rlaif.reward import reward_of
+from rlaif.reward import RewardSettings, reward_of
 
 _EXAMPLES = 5
 
@@ -80,7 +80,9 @@ class NightGates:
                 evaluator=self._models.training_evaluator(),
                 value=partial(_reward_total, self._card, plan, self._trust),
             ),
-            gate=Scorer(evaluator=self._models.gate_evaluator()),
+            gate=Scorer(
+                evaluator=self._models.gate_evaluator(), value=partial(_guarded_mean, self._card)
+            ),
             held_out=HeldOut(
                 key=data_sha256(rows),
                 nats=lambda: reply_nats(self._models.frozen_base, folder, self._card, rows),
@@ -101,3 +103,10 @@ def _reward_total(
     """What the night would reward, guards included."""
     found = text_facts(dialogue, card, plan.penalties)
     return reward_of(assessment, found, plan.reward, trust).total
+
+
+def _guarded_mean(card: Card, dialogue: Dialogue, assessment: Assessment) -> float:
+    """The mean impression less what the rules object to; the same every night, whatever the
+    settings: the drift budget compares nights."""
+    found = text_facts(dialogue, card, PenaltySettings())
+    return reward_of(assessment, found, RewardSettings(), {}).total

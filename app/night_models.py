@@ -8,13 +8,16 @@ from app.settings import NightSettings as NightSection
 from app.settings import Settings
 from persona.base_model import LoadedModel
 from persona.card import Card
+from persona.dialogues import read_card_rows
 from persona.engine import Engine
 from persona.local_engine import LocalEngine
 from persona.retrieval import load_embedder
+from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import load_embedded_evaluator
 from rlaif.evaluator import Evaluator
 from rlaif.fed_evaluator import FedEvaluator
 from rlaif.follow_ups import load_calibration, load_follow_ups
+from rlaif.information_evaluator import InformationEvaluator
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
 
@@ -62,6 +65,9 @@ class NightModels:
         if kind == "embedded":
             embedder = load_embedder(self._settings.model.embedder)
             return load_embedded_evaluator(self.frozen_base, embedder, self._card)
+        if kind == "information":
+            base = BasePass(self.frozen_base, PassSettings())
+            return InformationEvaluator(base, read_card_rows(self._card.folder, "validation"))
         if kind == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
         return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)

@@ -158,6 +158,9 @@ class ConsentSettings(Section):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
+EvaluatorName = Literal["embedded", "information", "fed", "judge"]
+
+
 class NightSettings(Section):
     """When the night rehearses, what it rewards, and how much of the machine it takes."""
 
@@ -177,8 +180,8 @@ class NightSettings(Section):
     """With fewer nothing is trained."""
     metrics: MetricWeights = dict.fromkeys(METRIC_KEYS, 1.0)
     """The mixture that is rewarded: metric -> weight; they count relative to their sum."""
-    training_evaluator: Literal["embedded", "fed", "judge"] = "embedded"
-    gate_evaluator: Literal["embedded", "fed", "judge"] = "fed"
+    training_evaluator: EvaluatorName = "embedded"
+    gate_evaluator: EvaluatorName = "information"
     """Of another kind than the training evaluator; it never picks pairs."""
     judge_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$", validate_default=True)] = ""
     """An OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1."""

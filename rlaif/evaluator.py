@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from persona.engine import Message
 from rlaif.metrics import METRIC_KEYS, SCALE
 
-EvaluatorKind = Literal["embedded", "fed", "judge", "sft"]
+EvaluatorKind = Literal["embedded", "information", "fed", "judge", "sft"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
