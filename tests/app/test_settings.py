@@ -107,7 +107,7 @@ def test_the_night_has_defaults_and_is_set_in_all_three_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = load_settings(tmp_path).night
-    assert (plain.at, plain.zone, plain.gate_evaluator) == (time(3), "Asia/Tokyo", "fed")
+    assert (plain.at, plain.zone, plain.gate_evaluator) == (time(3), "Asia/Tokyo", "information")
     assert set(plain.metrics) == set(METRIC_KEYS)
     _write(
         tmp_path,
