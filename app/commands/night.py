@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from app.commands.night_bench import bench
 from app.commands.night_run import run
 from app.commands.options import home_option, json_option, print_json
 from app.settings import Settings, load_settings
@@ -23,6 +24,7 @@ def command() -> None:
     """The rehearsal: what it did, and why."""
 
 
+command.add_command(bench)
 command.add_command(run)
 
 

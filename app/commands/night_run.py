@@ -123,7 +123,11 @@ def _line(progress: StepProgress) -> None:
 def _show_pairing(found: Pairing | NightOutcome, order: NightOrder, as_json: bool) -> None:
     click.echo("", err=True)
     if isinstance(found, NightOutcome):
-        raise click.ClickException(found.decision)
+        if as_json:
+            print_json({"date": order.date, "dry_run": True, **asdict(found)})
+        else:
+            click.echo(f"{order.date}, dry run: {found.decision}")
+        return
     drops = Counter(drop.reason for drop in found.drops)
     sources = Counter(pair.source for pair in found.pairs)
     if as_json:
