@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
 
 from app.brain_slot import BrainSlot
 from app.chat_service import ChatService
@@ -30,11 +31,19 @@ from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
 from persona.retrieval import FactIndex, load_embedder
 from persona.safety import check_reply, check_user_text, deflection
-from rlaif.publish import ServedBase, read_record
+from rlaif.publish import ServedBase, place_folder, read_record
 from rlaif.watch_active import WatchActiveSettings, watch_active
-from store.adapters import active_adapter, deploy, ensure_adapter
+from store.adapters import (
+    active_adapter,
+    deploy,
+    ensure_adapter,
+    list_deployments,
+    load_adapter,
+)
 from store.database import Database, open_database
 from store.records import Adapter
+
+_SHIPPED_BY = "yogeiko"
 
 
 def chosen_card(settings: Settings, folder: Path | None = None) -> Card:
@@ -106,7 +115,7 @@ def build_chat(settings: Settings) -> ChatService:
     engine_settings(settings)
     card = chosen_card(settings)
     database = open_database(settings.database_url)
-    publish_shipped_adapter(database, card)
+    publish_shipped_adapter(database, card, settings.adapters_folder)
     return ChatService(
         database=database,
         speaker=build_speaker(card),
@@ -139,20 +148,34 @@ def build_night(settings: Settings, chat: ChatService) -> NightService:
     return NightService(settings, chat.database, chores=(look,))
 
 
-def publish_shipped_adapter(database: Database, card: Card) -> Adapter | None:
-    """Register the adapter that comes with the card, and put it into production on a new store.
+def publish_shipped_adapter(
+    database: Database, card: Card, adapters_folder: Path
+) -> Adapter | None:
+    """Keep the adapter that comes with the card, and put it into production on a new store.
 
-    Returns it, or None when the card ships none.
+    A copy stays under `adapters_folder`, so that a newer release does not take the weights away from
+    adapters that descend from an older one. A newer shipped adapter replaces an older shipped one;
+    what an operator or a night chose is left alone. Returns it, or None when the card ships none.
     """
-    folder = card.folder / "adapter"
-    if not (folder / MANIFEST).is_file():
+    shipped = card.folder / "adapter"
+    if not (shipped / MANIFEST).is_file():
         return None
-    adapter = adapter_record(folder)
+    adapter = adapter_record(place_folder(shipped, adapters_folder))
     with database.session() as session:
         ensure_adapter(session, adapter)
-        if active_adapter(session) is None:
-            deploy(session, adapter.id, who="yogeiko", why="shipped with the card", now=utc_now())
+        if _is_outdated(session, adapter):
+            deploy(session, adapter.id, who=_SHIPPED_BY, why="shipped with the card", now=utc_now())
     return adapter
+
+
+def _is_outdated(session: Session, shipped: Adapter) -> bool:
+    """Whether nothing is in production, or an older shipped adapter of the same card."""
+    active = active_adapter(session)
+    if active is None or active == shipped.id:
+        return active is None
+    newest = list_deployments(session)[0]
+    same_card = load_adapter(session, active).manifest.get("card") == shipped.manifest.get("card")
+    return newest.who == _SHIPPED_BY and same_card
 
 
 def adapter_record(folder: Path) -> Adapter:

@@ -133,7 +133,7 @@ def verify(adapter_id: str | None, home: Path | None, as_json: bool) -> None:
 def _open(home: Path | None) -> tuple[Settings, Database]:
     settings = load_settings(home)
     database = open_database(settings.database_url)
-    publish_shipped_adapter(database, chosen_card(settings))
+    publish_shipped_adapter(database, chosen_card(settings), settings.adapters_folder)
     return settings, database
 
 

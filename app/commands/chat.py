@@ -112,7 +112,7 @@ class _Asker:
 def _make_asker(settings: Settings, card: Card, seed: int) -> _Asker:
     brain = build_brain(settings, card)
     database = open_database(settings.database_url)
-    shipped = publish_shipped_adapter(database, card)
+    shipped = publish_shipped_adapter(database, card, settings.adapters_folder)
     with database.reading() as session:
         active = active_adapter(session)
         adapter = load_adapter(session, active) if active else shipped

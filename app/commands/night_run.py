@@ -106,7 +106,9 @@ def _today(settings: Settings) -> date:
 def _prepare(settings: Settings) -> None:
     """What a first night on a fresh machine needs: the model on disk, an adapter in production."""
     prepare_model(settings.model.name, settings.models_folder, lambda _stage, _share: None)
-    publish_shipped_adapter(open_database(settings.database_url), chosen_card(settings))
+    publish_shipped_adapter(
+        open_database(settings.database_url), chosen_card(settings), settings.adapters_folder
+    )
 
 
 def _snapshot(plan: NightSettings) -> dict[str, object]:

@@ -16,7 +16,7 @@ from app.composition import (
     load_base,
     publish_shipped_adapter,
 )
-from app.settings import load_settings
+from app.settings import Settings, load_settings
 from persona.card import Card
 from persona.data_check import CheckReport, check_card
 from persona.dialogues import read_card_rows, read_probes
@@ -26,7 +26,7 @@ from persona.report_files import report_json, report_markdown, write_report
 from persona.retrieval import FactIndex
 from persona.sft import Recipe, TrainingProgress, TrainingRun, recipe_settings, train
 from store.adapters import active_adapter, deploy, ensure_adapter, load_adapter
-from store.database import Database, open_database
+from store.database import open_database
 
 
 @click.group("persona")
@@ -104,7 +104,7 @@ def report_cells(
     """Measure retrieval x fine-tuning over the frozen probes (about 20 minutes on two cores)."""
     settings = load_settings(home)
     chosen = chosen_card(settings, card)
-    adapter, folder = _adapter_to_measure(open_database(settings.database_url), chosen, adapter_id)
+    adapter, folder = _adapter_to_measure(settings, chosen, adapter_id)
     setup = ReportSetup(
         card=chosen,
         rows=read_card_rows(chosen.folder, "test"),
@@ -164,8 +164,9 @@ class _TrainingLine:
         click.echo(f"\r{text:<78}", nl=False, err=True)
 
 
-def _adapter_to_measure(database: Database, card: Card, adapter_id: str | None) -> tuple[str, Path]:
-    publish_shipped_adapter(database, card)
+def _adapter_to_measure(settings: Settings, card: Card, adapter_id: str | None) -> tuple[str, Path]:
+    database = open_database(settings.database_url)
+    publish_shipped_adapter(database, card, settings.adapters_folder)
     with database.reading() as session:
         wanted = adapter_id or active_adapter(session)
         if wanted is None:

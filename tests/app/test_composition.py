@@ -1,6 +1,7 @@
 """Settings become objects, or one sentence that names the key."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,11 +102,11 @@ def test_the_speaker_is_the_card_with_the_one_prompt_and_the_filter() -> None:
 
 def test_the_shipped_adapter_goes_into_production_once(tmp_path: Path, database: Database) -> None:
     card = load_card(_card_with_adapter(tmp_path / "card"))
-    first = publish_shipped_adapter(database, card)
+    first = publish_shipped_adapter(database, card, tmp_path / "adapters")
     assert first is not None
     assert (first.id, first.base, first.sha256) == ("v1", "b" * 64, "a" * 64)
-    assert Path(first.folder) == tmp_path / "card" / "adapter"
-    publish_shipped_adapter(database, card)
+    assert Path(first.folder) == tmp_path / "adapters" / "v1"
+    publish_shipped_adapter(database, card, tmp_path / "adapters")
     with database.reading() as session:
         assert active_adapter(session) == "v1"
         assert len(list_deployments(session)) == 1
@@ -116,7 +117,8 @@ def test_the_shipped_adapter_does_not_push_another_out(tmp_path: Path, database:
     with database.session() as session:
         ensure_adapter(session, newer)
         deploy(session, "v2", who="test", why="newer", now=NOW)
-    publish_shipped_adapter(database, load_card(_card_with_adapter(tmp_path / "card")))
+    shipped = load_card(_card_with_adapter(tmp_path / "card"))
+    publish_shipped_adapter(database, shipped, tmp_path / "adapters")
     with database.reading() as session:
         assert active_adapter(session) == "v2"
         assert load_adapter(session, "v1").id == "v1"
@@ -125,7 +127,22 @@ def test_the_shipped_adapter_does_not_push_another_out(tmp_path: Path, database:
 def test_a_card_may_come_without_adapter(tmp_path: Path, database: Database) -> None:
     folder = _card_with_adapter(tmp_path / "card")
     (folder / "adapter" / "manifest.json").unlink()
-    assert publish_shipped_adapter(database, load_card(folder)) is None
+    assert publish_shipped_adapter(database, load_card(folder), tmp_path / "adapters") is None
+
+
+def test_a_newer_release_brings_its_adapter_and_keeps_the_older_one(
+    tmp_path: Path, database: Database
+) -> None:
+    folder = _card_with_adapter(tmp_path / "card")
+    publish_shipped_adapter(database, load_card(folder), tmp_path / "adapters")
+    shutil.rmtree(folder)
+    publish_shipped_adapter(
+        database, load_card(_card_with_adapter(folder, id="v2")), tmp_path / "adapters"
+    )
+
+    with database.reading() as session:
+        assert active_adapter(session) == "v2"
+        assert (Path(load_adapter(session, "v1").folder) / "manifest.json").is_file()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"id": "v1"}', None])

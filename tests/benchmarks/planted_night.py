@@ -270,7 +270,7 @@ def run_planted(settings: Settings, plan: _Plan, min_pairs: int) -> dict[str, ob
     models = _PlantedModels(settings, card)
     parts = night_parts(settings, models, report=_say, should_stop=lambda: False)
     parts = replace(parts, train=_train(settings, card, plan.training))
-    shipped = publish_shipped_adapter(parts.database, card)
+    shipped = publish_shipped_adapter(parts.database, card, settings.adapters_folder)
     assert shipped is not None
     began = time.monotonic()
     if not anyone_talked(parts.database):
