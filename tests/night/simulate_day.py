@@ -55,9 +55,7 @@ def live(url: str, number: int, lines: list[str]) -> int:
                 client, conversation, f"/api/conversations/{conversation}/turns", {"text": line}
             )
             if rng.random() < _RETRY_SHARE:
-                turn = _answered(
-                    client, conversation, f"/api/turns/{turn['id']}/regenerate", None
-                )
+                turn = _answered(client, conversation, f"/api/turns/{turn['id']}/regenerate", None)
             if rng.random() < _THUMB_SHARE:
                 reply = turn["replies"][turn["shown"]]
                 thumb = "up" if rng.random() < 0.7 else "down"
