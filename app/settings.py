@@ -124,7 +124,7 @@ class ChatSettings(Section):
     """Silence after which a conversation moves to the adapter in production."""
     store_every_seconds: Annotated[float, Field(ge=0)] = 0.5
     """How often the text of a growing reply is stored."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.4
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.25
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     top_k: Annotated[int, Field(ge=0)] = 40
     repetition_penalty: Annotated[float, Field(ge=1, le=2)] = 1.1

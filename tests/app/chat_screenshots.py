@@ -11,8 +11,8 @@ from tests.app.chat_site import CHROMIUM, FLAGS, enter, refuse_the_night, say
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 QUESTIONS = (
-    "長野ではどなたと暮らしていたのですか？",
-    "今の夢を聞かせてください",
+    "お昼にラーメンを食べました",
+    "いちばん好きな食べ物は何ですか？",
 )
 OPENINGS = ("こんばんは。お名前を伺ってもいいですか？", "初めて観たミュージカルは何でしたか？")
 CALM_MS = 7000
