@@ -70,7 +70,8 @@ def _nothing() -> None:
 
 
 def _only_child() -> psutil.Process:
-    (child,) = psutil.Process().children()
+    # Other tests of the same run may have left a process of their own.
+    (child,) = (one for one in psutil.Process().children() if "rlaif.train_child" in one.cmdline())
     return child
 
 
