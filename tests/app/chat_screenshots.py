@@ -11,8 +11,8 @@ from tests.app.chat_site import CHROMIUM, FLAGS, enter, refuse_the_night, say
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 QUESTIONS = (
-    "お昼にラーメンを食べました",
     "いちばん好きな食べ物は何ですか？",
+    "今日はゲームで負けて悔しい",
 )
 OPENINGS = ("こんばんは。お名前を伺ってもいいですか？", "初めて観たミュージカルは何でしたか？")
 CALM_MS = 7000
