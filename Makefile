@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: serve test test-all check bench clean
+.PHONY: serve test test-all test-long check bench clean
 
 serve: $(READY)  ## chat at http://localhost:7860
 	$(BIN)/yogeiko serve
@@ -14,6 +14,9 @@ test: $(READY) .model  ## everything but browser tests
 
 test-all: test  ## browser tests too; needs Chromium
 	$(BIN)/python -m pytest -q -m e2e
+
+test-long: $(READY)  ## simulations and repetitions that take many minutes
+	$(BIN)/python -m pytest -q -m long
 
 check: $(READY)  ## style, types, rooms
 	$(BIN)/ruff check .

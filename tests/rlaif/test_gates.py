@@ -268,7 +268,7 @@ def test_settings_out_of_bounds(field: str, value: float) -> None:
         GateSettings(**{field: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_nights_of_equals() -> None:
     """The whole set of gates on adapters that are the anchor, drawn again."""

@@ -62,7 +62,7 @@ def test_the_evidence_counts_every_moment_anybody_could_have_looked() -> None:
     assert seen[0] == 1.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_equal_adapters_are_hardly_ever_reverted_however_often_one_looks() -> None:
     false = 0
     for seed in range(DEPLOYMENTS):

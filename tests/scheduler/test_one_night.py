@@ -56,7 +56,7 @@ def test_four_processes_on_one_date_are_one_night(tmp_path: Path, kind: str) -> 
         _repeat(tmp_path, url, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_four_processes_on_one_date_fifty_times(tmp_path: Path) -> None:
     with fresh_url("sqlite", tmp_path) as url:
