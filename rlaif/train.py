@@ -50,7 +50,7 @@ class PreferenceSettings:
 
     beta: float = 0.1
     sft_weight: float = 1.0
-    learning_rate: float = 2e-4
+    learning_rate: float = 5e-5
     warmup_share: float = 0.1
     epochs: int = 1
     batch_pairs: int = 8
