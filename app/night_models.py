@@ -1,7 +1,9 @@
 """The models of one night: they load when they are first asked for."""
 
 import os
+from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 from app.composition import engine_settings, load_base
 from app.settings import NightSettings as NightSection
@@ -13,7 +15,8 @@ from persona.engine import Engine
 from persona.local_engine import LocalEngine
 from persona.retrieval import load_embedder
 from rlaif.base_pass import BasePass, PassSettings
-from rlaif.embedded_evaluator import load_embedded_evaluator
+from rlaif.embedded_evaluator import EmbeddedEvaluator, load_embedded_evaluator
+from rlaif.embedded_heads import MANIFEST, SHIPPED_HEADS, reviews_until
 from rlaif.evaluator import Evaluator
 from rlaif.fed_evaluator import FedEvaluator
 from rlaif.follow_ups import load_calibration, load_follow_ups
@@ -51,6 +54,19 @@ class NightModels:
         """The one of another kind that only gates."""
         return self._evaluator(self._settings.night.gate_evaluator)
 
+    def embedded_evaluator(self) -> EmbeddedEvaluator:
+        """The heads fitted on this machine, else the shipped ones."""
+        embedder = load_embedder(self._settings.model.embedder)
+        heads = existing_heads(self._settings)
+        return load_embedded_evaluator(self.frozen_base, embedder, self._card, heads)
+
+    def reviews_learnt_until(self) -> datetime | None:
+        """When the newest operator's review was written that the training evaluator was fitted on;
+        None when it learnt from none. Older ones cannot say how far it is to be trusted."""
+        if self._settings.night.training_evaluator != "embedded":
+            return None
+        return reviews_until(existing_heads(self._settings))
+
     @cached_property
     def frozen_base(self) -> LoadedModel:
         """The base without any adapter; evaluators only read it, one at a time."""
@@ -63,14 +79,19 @@ class NightModels:
 
     def _make(self, kind: str) -> Evaluator:
         if kind == "embedded":
-            embedder = load_embedder(self._settings.model.embedder)
-            return load_embedded_evaluator(self.frozen_base, embedder, self._card)
+            return self.embedded_evaluator()
         if kind == "information":
             base = BasePass(self.frozen_base, PassSettings())
             return InformationEvaluator(base, read_card_rows(self._card.folder, "validation"))
         if kind == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
         return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)
+
+
+def existing_heads(settings: Settings) -> Path:
+    """The heads fitted on this machine, else the shipped ones."""
+    own = settings.heads_folder
+    return own if (own / MANIFEST).is_file() else SHIPPED_HEADS
 
 
 def _judge_settings(night: NightSection) -> JudgeSettings:

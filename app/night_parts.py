@@ -1,6 +1,7 @@
 """What a night is made of, bound from the settings."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from app.clock import utc_now
 from app.composition import chosen_card, served_base
@@ -21,8 +22,6 @@ from rlaif.trust import PairedReview, TrustSettings, trust_weights
 from store.database import Database, open_database
 from store.reviews import paired_reviews
 
-_CAREFUL, _BOLD = 0.4, 1.1
-
 
 def night_parts(
     settings: Settings,
@@ -34,7 +33,9 @@ def night_parts(
     """Bind a night to the settings' store, card and models."""
     card = chosen_card(settings)
     database = open_database(settings.database_url)
-    trust = _trust(database, models)
+    trust = evaluator_trust(
+        database, models.training_evaluator().id, models.reviews_learnt_until(), utc_now()
+    )
 
     def train(
         order: TrainingOrder, progress: Callable[[int, int | None], None]
@@ -84,17 +85,21 @@ def _job(settings: Settings, card: Card, order: TrainingOrder) -> TrainingJob:
     )
 
 
-def _trust(database: Database, models: NightModels) -> dict[str, float]:
-    """Each metric's weight by the operators' reviews of what the training evaluator scored."""
-    evaluator = models.training_evaluator().id
-    now = utc_now()
+def evaluator_trust(
+    database: Database, evaluator: str, learnt_until: datetime | None, now: datetime
+) -> dict[str, float]:
+    """Each metric's weight by the operators' reviews of what the evaluator scored.
+
+    What it was fitted on it repeats, so only reviews later than `learnt_until` count.
+    """
+    since = now - TrustSettings().window
+    if learnt_until is not None:
+        since = max(since, learnt_until + timedelta(microseconds=1))
     with database.reading() as session:
         reviews = {
             key: [
                 PairedReview(operator=operator, evaluator=own, at=at)
-                for operator, own, at in paired_reviews(
-                    session, key, evaluator, now - TrustSettings().window
-                )
+                for operator, own, at in paired_reviews(session, key, evaluator, since)
             ]
             for key in METRIC_KEYS
         }

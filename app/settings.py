@@ -265,6 +265,11 @@ class Settings(BaseSettings):
         return self.home / "nights"
 
     @property
+    def heads_folder(self) -> Path:
+        """Where evaluator heads fitted on this machine live."""
+        return self.home / "evaluator"
+
+    @property
     def exports_folder(self) -> Path:
         """Where exported files live."""
         return self.home / "exports"

@@ -7,6 +7,7 @@ carries the SHA-256 of the tensors, so a folder without a fitting manifest is no
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -142,3 +143,13 @@ def load_heads(folder: Path, base_sha256: str) -> tuple[HeadWeights, dict[str, o
     if set(tensors) != set(HeadWeights.__slots__):
         raise EvaluatorError(f"{folder / TENSORS} holds other tensors; run `yogeiko evaluator fit`")
     return HeadWeights(**tensors), manifest
+
+
+def reviews_until(folder: Path) -> datetime | None:
+    """When the newest operator's review was written that the heads of `folder` learnt from."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    written = manifest.get("reviews_until")
+    return None if written is None else datetime.fromisoformat(written)

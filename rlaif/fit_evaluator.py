@@ -2,8 +2,10 @@
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from persona.card import Card
 from persona.dialogues import read_card_rows
@@ -16,6 +18,7 @@ from rlaif.features import FeatureExtractor, Features
 from rlaif.fit_data import DataPlan, make_sides
 from rlaif.fit_heads import RATED, HeadSettings, fit_heads, make_targets
 from rlaif.head_figures import Values, fault_figures, rating_figures
+from rlaif.reviewed_replies import Reviews, with_reviews
 
 NOTICE = (
     "These heads were fitted on RealPersonaChat (Yamashita et al. 2023, "
@@ -28,8 +31,8 @@ NOTICE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRun:
-    """What a fit needs. `cache` keeps features between runs, `out` receives the heads; `report` is
-    told the stage and its share, 0 to 1."""
+    """What a fit needs. `cache` keeps features between runs, those of visitors' replies excepted;
+    `out` receives the heads; `report` is told the stage and its share, 0 to 1."""
 
     card: Card
     rated: Sequence[ImportedRow]
@@ -40,6 +43,7 @@ class FitRun:
     plan: DataPlan
     settings: HeadSettings
     report: Callable[[str, float], None]
+    reviews: Reviews = field(default_factory=Reviews)
 
 
 def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]:
@@ -62,7 +66,8 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
     fitting = _features(extractor, sides.fit, run, "fitting examples")
     held_out = _features(extractor, sides.held_out, run, "held-out examples")
     run.report("heads", 0.0)
-    weights = fit_heads(fitting, make_targets(sides.fit, run.settings), run.settings)
+    targets = with_reviews(make_targets(sides.fit, run.settings), run.reviews.replies)
+    weights = fit_heads(_with_reviewed(extractor, fitting, run), targets, run.settings)
     run.report("heads", 1.0)
     figures = measure(weights, sides.held_out, held_out)
     about: dict[str, object] = {
@@ -73,6 +78,8 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
         "fitted_on": run.today.isoformat(),
         "card": run.card.id,
         "examples": {"fit": len(sides.fit), "held_out": len(sides.held_out)},
+        "reviews": len(run.reviews.replies),
+        "reviews_until": None if run.reviews.until is None else run.reviews.until.isoformat(),
         "plan": asdict(run.plan),
         "settings": asdict(run.settings),
         "lowered": {kind: list(keys) for kind, keys in LOWERED.items()},
@@ -117,6 +124,23 @@ def _features(
         cards,
         run.cache,
         lambda done: run.report(stage, done / len(examples)),
+    )
+
+
+def _with_reviewed(extractor: FeatureExtractor, features: Features, run: FitRun) -> Features:
+    """The features with those of reviewed replies behind them."""
+    dialogues = [one.dialogue for one in run.reviews.replies]
+    if not dialogues:
+        return features
+    own = extractor.extract(
+        dialogues,
+        [run.card] * len(dialogues),
+        lambda done: run.report("reviewed replies", done / len(dialogues)),
+    )
+    return Features(
+        states=np.concatenate([features.states, own.states]),
+        figures=np.concatenate([features.figures, own.figures]),
+        names=features.names,
     )
 
 

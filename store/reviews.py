@@ -58,6 +58,32 @@ def list_reviews(
     return [_record(row) for row in session.scalars(wanted)]
 
 
+def reviewed_values(session: Session) -> tuple[dict[str, dict[str, float]], datetime | None]:
+    """Return reply -> metric -> mean of the operators' last verdicts (0..10), and when the newest
+    verdict was written, None without any."""
+    wanted = (
+        select(ReviewRow)
+        .where(
+            ReviewRow.kind == "metric",
+            ReviewRow.reply_id.is_not(None),
+            ReviewRow.metric.is_not(None),
+            ReviewRow.value.is_not(None),
+        )
+        .order_by(ReviewRow.id)
+    )
+    newest: datetime | None = None
+    last: dict[tuple[str, str], dict[str, float]] = {}
+    for row in session.scalars(wanted):
+        last.setdefault((str(row.reply_id), str(row.metric)), {})[row.operator] = float(
+            row.value or 0.0
+        )
+        newest = row.at if newest is None else max(newest, row.at)
+    values: dict[str, dict[str, float]] = {}
+    for (reply, metric), given in last.items():
+        values.setdefault(reply, {})[metric] = sum(given.values()) / len(given)
+    return values, newest
+
+
 def paired_reviews(
     session: Session, metric: str, evaluator: str, since: datetime
 ) -> list[tuple[float, float, datetime]]:

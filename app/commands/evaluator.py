@@ -1,6 +1,7 @@
 """`yogeiko evaluator`: fit the embedded evaluator's heads, score replies with them."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TextIO
 
@@ -10,19 +11,21 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card, load_base
+from app.night_models import existing_heads
 from app.settings import Settings, load_settings
 from persona.embedding import load_embedder
 from persona.engine import Message
 from persona.importers.realpersonachat import import_realpersonachat
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import load_embedded_evaluator
-from rlaif.embedded_heads import MANIFEST, SHIPPED_HEADS
 from rlaif.evaluator import Assessment, Dialogue
 from rlaif.features import FeatureExtractor
 from rlaif.fit_data import PLANS, PlanSize
 from rlaif.fit_evaluator import FitRun, fit_evaluator
 from rlaif.fit_heads import HeadSettings
 from rlaif.metrics import METRICS
+from rlaif.reviewed_replies import Reviews, list_reviewed
+from store.database import open_database
 
 
 @click.group("evaluator")
@@ -54,14 +57,15 @@ def fit(
     home: Path | None,
     as_json: bool,
 ) -> None:
-    """Fit heads on DATA, the card's dialogues and faults made from both; run again to resume."""
+    """Fit heads on DATA, the card's dialogues, faults made from both, and what operators reviewed;
+    run again to resume."""
     settings = load_settings(home)
     bar = Bar("evaluator")
     loaded = load_base(settings, bar)
     extractor = FeatureExtractor(
         BasePass(loaded, PassSettings()), load_embedder(settings.model.embedder)
     )
-    folder = out or heads_folder(settings)
+    folder = out or settings.heads_folder
     about = fit_evaluator(
         extractor,
         FitRun(
@@ -74,6 +78,7 @@ def fit(
             plan=PLANS[size],
             settings=HeadSettings(),
             report=bar,
+            reviews=_reviews(settings),
         ),
     )
     bar.done(f"heads in {folder}")
@@ -126,15 +131,12 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
         click.echo(f"    {'  '.join(figures)}")
 
 
-def heads_folder(settings: Settings) -> Path:
-    """Where heads fitted on this machine live."""
-    return settings.home / "evaluator"
-
-
-def existing_heads(settings: Settings) -> Path:
-    """The heads fitted on this machine, else the shipped ones."""
-    own = heads_folder(settings)
-    return own if (own / MANIFEST).is_file() else SHIPPED_HEADS
+def _reviews(settings: Settings) -> Reviews:
+    """What operators said of replies that their visitors let the night learn from."""
+    with open_database(settings.database_url).reading() as session:
+        return list_reviewed(
+            session, now=utc_now(), retention=timedelta(days=settings.consent.retention_days)
+        )
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]

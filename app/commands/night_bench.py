@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from app.clock import utc_now
-from app.commands.evaluator import existing_heads
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import adapter_record, chosen_card
 from app.night_models import NightModels
@@ -17,8 +16,6 @@ from persona.adapter_folder import MANIFEST
 from persona.card import Card
 from persona.dialogues import read_card_rows
 from persona.durable import write_file
-from persona.retrieval import load_embedder
-from rlaif.embedded_evaluator import load_embedded_evaluator
 from rlaif.night_work import MeasuredAdapter
 from rlaif.perplexity import reply_nats
 from rlaif.run_child import run_training_child
@@ -96,12 +93,7 @@ def _parts(
         train_rows=read_card_rows(card.folder, "train"),
         test_rows=read_card_rows(card.folder, "test"),
         anchor=_anchor(card),
-        evaluator=load_embedded_evaluator(
-            models.frozen_base,
-            load_embedder(settings.model.embedder),
-            card,
-            existing_heads(settings),
-        ),
+        evaluator=models.embedded_evaluator(),
         engine=models.engine,
         close_engine=models.close_engine,
         train=partial(_train, settings, card, folder),

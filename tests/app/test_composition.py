@@ -23,7 +23,7 @@ from persona.local_engine import EngineSettings
 from persona.prompt import build_messages
 from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
 from store.database import Database, open_database
-from tests.store.conftest import NOW
+from tests.conftest import NOW
 
 
 def _settings(home: Path, text: str = "") -> Settings:

@@ -33,16 +33,16 @@ def _one_thread() -> None:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = open_database(f"sqlite:///{tmp_path / 'night.db'}")
+def house(database: Database, tmp_path: Path) -> Database:
+    """A store with an anchor in production."""
     install_anchor(database, tmp_path)
     return database
 
 
 @pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Bench:
-    talk_a_day(database)
-    return Bench(database, tmp_path)
+def bench(house: Database, tmp_path: Path) -> Bench:
+    talk_a_day(house)
+    return Bench(house, tmp_path)
 
 
 def _run(bench: Bench, **changes: object) -> NightOutcome:
@@ -123,8 +123,8 @@ def test_too_few_pairs_are_kept_for_later(bench: Bench) -> None:
         assert list_pairs(session, DATE)
 
 
-def test_a_day_without_talk_is_skipped(database: Database, tmp_path: Path) -> None:
-    outcome = _run(Bench(database, tmp_path))
+def test_a_day_without_talk_is_skipped(house: Database, tmp_path: Path) -> None:
+    outcome = _run(Bench(house, tmp_path))
 
     assert outcome.status == "skipped"
 
@@ -147,8 +147,11 @@ def test_what_cannot_be_scored_is_counted_and_not_paired(bench: Bench) -> None:
 
 @pytest.mark.parametrize("step", [name for name, _ in STEPS])
 def test_a_night_killed_after_any_step_ends_as_an_uninterrupted_one(
-    step: str, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bench = Bench(open_database(f"sqlite:///{tmp_path / 'night.db'}"), tmp_path)
+    install_anchor(bench.database, tmp_path)
+    talk_a_day(bench.database)
     calm = Bench(_copy(tmp_path), bench.home)
     expected = _run(calm)
 

@@ -32,6 +32,7 @@ from store.lineage import taint
 from store.night_records import NightClaim
 from store.pairs import save_pairs
 from store.records import Adapter
+from tests.conftest import NOW
 from tests.persona.tiny_model import (
     BASE_SHA256,
     tiny_model,
@@ -40,7 +41,6 @@ from tests.persona.tiny_model import (
     write_weights,
 )
 from tests.store import rehearsal
-from tests.store.conftest import NOW
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from store.scores import append_score
 from store.tables import AuditRow
 from store.turns import append_turn, append_variant, set_feedback
 from store.visitors import Owner, ensure_visitor, new_id
+from tests.conftest import NOW
 from tests.store import rehearsal
-from tests.store.conftest import NOW
 
 SETTINGS = WatchActiveSettings()
 SWAP = NOW + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The store suite runs on SQLite and, where YOGEIKO_TEST_POSTGRES_URL names a server, on it."""
+"""What stores is tested on SQLite and, where YOGEIKO_TEST_POSTGRES_URL names a server, on it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
