@@ -2,9 +2,12 @@
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from app.clock import utc_now
+from app.composition import chosen_card
 from app.night_models import NightModels
 from app.night_plan import night_settings
 from app.settings import Settings
@@ -12,6 +15,7 @@ from persona.card import Card
 from persona.dialogues import read_card_rows
 from persona.engine import Engine
 from persona.sft import data_sha256
+from rlaif.contradiction_probes import list_contradiction_probes
 from rlaif.evaluator import Assessment, Dialogue
 from rlaif.gate_measurements import Measurements
 from rlaif.measure import HeldOut, MeasureSetup, Scorer, ask, measure
@@ -23,6 +27,7 @@ from rlaif.probe_figures import ProbeReply
 from rlaif.probes import read_gate_probes
 from rlaif.report import Example
 from rlaif.reward import RewardSettings, reward_of
+from store.database import Database
 
 _EXAMPLES = 5
 
@@ -31,10 +36,15 @@ class NightGates:
     """Measures adapters for the gates; what was measured once is kept under the cache folder."""
 
     def __init__(
-        self, settings: Settings, card: Card, models: NightModels, trust: Mapping[str, float]
+        self,
+        settings: Settings,
+        database: Database,
+        models: NightModels,
+        trust: Mapping[str, float],
     ) -> None:
         self._settings = settings
-        self._card = card
+        self._database = database
+        self._card = chosen_card(settings)
         self._models = models
         self._trust = trust
 
@@ -45,7 +55,7 @@ class NightGates:
         progress: Callable[[int, int | None], None],
     ) -> Measurements:
         """Every figure of an adapter that the engine knows."""
-        return measure(engine, adapter.id, self._setup(adapter.folder, progress))
+        return measure(engine, adapter.id, self.setup(adapter.folder, progress))
 
     def examples(self, engine: Engine, before: str, after: str) -> list[Example]:
         """A few probes that the two answer differently; both were measured before."""
@@ -66,13 +76,17 @@ class NightGates:
         ]
 
     def _replies(self, engine: Engine, adapter: str) -> list[ProbeReply]:
-        setup = self._setup(Path(), lambda _done, _total: None)
+        setup = self.setup(Path(), lambda _done, _total: None)
         cache = MeasurementCache(setup.cache_folder, adapter, setup.probe_set())
-        return [reply for reply in ask(engine, adapter, setup, cache) if reply.draw == 0]
+        frozen = replace(setup, contradictions=())
+        return [reply for reply in ask(engine, adapter, frozen, cache) if reply.draw == 0]
 
-    def _setup(self, folder: Path, progress: Callable[[int, int | None], None]) -> MeasureSetup:
+    def setup(self, folder: Path, progress: Callable[[int, int | None], None]) -> MeasureSetup:
+        """How an adapter is measured whose weights lie in `folder`."""
         rows = read_card_rows(self._card.folder, "validation")
         plan = night_settings(self._settings)
+        with self._database.reading() as session:
+            contradictions = list_contradiction_probes(session, now=utc_now())
         return MeasureSetup(
             card=self._card,
             probes=read_gate_probes(self._card.folder),
@@ -87,6 +101,7 @@ class NightGates:
                 key=data_sha256(rows),
                 nats=lambda: reply_nats(self._models.frozen_base, folder, self._card, rows),
             ),
+            contradictions=contradictions,
             cache_folder=self._settings.cache_folder / "gates",
             sampling=self._settings.chat.sampling(0),
             report=lambda _stage, done, total: progress(done, total),

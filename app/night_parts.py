@@ -46,7 +46,7 @@ def night_parts(
             should_stop,
         )
 
-    gates = NightGates(settings, card, models, trust)
+    gates = NightGates(settings, database, models, trust)
     return NightParts(
         database=database,
         card=card,

@@ -28,9 +28,27 @@ Figure = Literal[
     "empty",
     "not_a_number",
     "contradiction",
+    "impression_agency",
+    "impression_attentiveness",
+    "impression_consistency",
+    "impression_ease",
+    "impression_empathetic",
+    "impression_emotion",
+    "impression_enjoyability",
+    "impression_humanness",
+    "impression_personality",
+    "impression_respeak",
+    "impression_topic",
+    "impression_trust",
 ]
 """What is measured case by case; the unit of each is told in `rlaif/measure.py`."""
 FIGURES: tuple[Figure, ...] = get_args(Figure)
+IMPRESSIONS: Mapping[str, Figure] = {
+    figure.removeprefix("impression_"): figure
+    for figure in FIGURES
+    if figure.startswith("impression_")
+}
+"""The figure of each metric as the training evaluator scores it, guards and weights left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

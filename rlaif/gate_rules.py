@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from rlaif.errors import GateError
-from rlaif.gate_measurements import Figure, Measurements, Published, Unmeasured
+from rlaif.gate_measurements import IMPRESSIONS, Figure, Measurements, Published, Unmeasured
 from rlaif.gate_settings import GateSettings
 from rlaif.gate_statistics import Case, Clustered, difference, estimate, relative, win_rate
 
@@ -127,6 +127,8 @@ def gates_of(settings: GateSettings) -> dict[str, Gate]:
     for figure in _NEVER:
         gates[figure] = _never(figure)
     gates["contradiction"] = _contradiction
+    for figure in IMPRESSIONS.values():
+        gates[f"{figure}.anchor"] = _impression(figure, settings.impression_fall)
     for figure in DRIFTING:
         knowledge = figure in _KNOWLEDGE
         budget = settings.knowledge_drift_budget if knowledge else settings.drift_budget
@@ -223,6 +225,22 @@ def _fall(figure: Figure, who: Reference, margin: float) -> Gate:
             found=found,
             bound=-margin,
             detail=_both(case, figure, who),
+        )
+
+    return gate
+
+
+def _impression(figure: Figure, fall: float) -> Gate:
+    """No single metric lies more than `fall` points below the anchor's, whatever the mixture does."""
+
+    def gate(case: GateInputs) -> Finding:
+        ours, theirs = _scored_by_both(case.cases(figure), case.cases(figure, "anchor"))
+        found = difference(ours, theirs, alpha=case.settings.alpha)
+        return Finding(
+            passed=found.value >= -fall,
+            found=found,
+            bound=-fall,
+            detail=_both(case, figure, "anchor"),
         )
 
     return gate

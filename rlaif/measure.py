@@ -15,7 +15,7 @@ from persona.engine import Engine, GenerationRequest, Message, Sampling
 from persona.prompt import build_messages
 from rlaif.errors import GateError
 from rlaif.evaluator import Assessment, Dialogue, Evaluator
-from rlaif.gate_measurements import Figure, Measurements
+from rlaif.gate_measurements import IMPRESSIONS, Figure, Measurements
 from rlaif.gate_statistics import Case
 from rlaif.measurement_cache import MeasurementCache, digest
 from rlaif.probe_figures import ProbeReply, as_shown, rule_cases
@@ -120,6 +120,7 @@ def measure(engine: Engine, adapter: str, setup: MeasureSetup) -> Measurements:
         **rule_cases(replies, setup.card),
         "training_score": _scored(judged, setup, setup.training, cache),
         "gate_score": _scored(judged, setup, setup.gate, cache),
+        **_impressions(judged, setup, cache),
         "perplexity": nats,
         "not_a_number": tuple(
             replace(one, value=float(not math.isfinite(one.value)), weight=1.0) for one in nats
@@ -131,7 +132,10 @@ def measure(engine: Engine, adapter: str, setup: MeasureSetup) -> Measurements:
 def ask(
     engine: Engine, adapter: str, setup: MeasureSetup, cache: MeasurementCache
 ) -> list[ProbeReply]:
-    """Every probe's replies, probe by probe and draw by draw."""
+    """Every probe's replies, probe by probe and draw by draw.
+
+    Those to contradictions are not kept: they answer a visitor, who may be erased.
+    """
     questions = [
         _question(probe, draw, adapter, setup)
         for draw in range(setup.draws)
@@ -139,15 +143,23 @@ def ask(
     ]
     # Neighbours share the beginning of their prompt and, by length, a batch.
     open_ones = [one for one in questions if cache.reply(one.key) is None]
+    said: dict[str, str] = {}
     for start in range(0, len(open_ones), _BATCH):
         batch = open_ones[start : start + _BATCH]
         ended = engine.generate_batch([one.request for one in batch])
+        made = {one.key: end.text.strip() for one, end in zip(batch, ended, strict=True)}
+        said.update(made)
         cache.add_replies(
-            {one.key: end.text.strip() for one, end in zip(batch, ended, strict=True)}
+            {one.key: made[one.key] for one in batch if one.probe.kind != "contradiction"}
         )
         _tell(setup, "replies", len(questions) - len(open_ones) + start + len(batch), questions)
     return [
-        as_shown(one.probe, one.draw, cache.reply(one.key) or "", one.request.sampling.seed)
+        as_shown(
+            one.probe,
+            one.draw,
+            said.get(one.key) or cache.reply(one.key) or "",
+            one.request.sampling.seed,
+        )
         for one in questions
     ]
 
@@ -194,6 +206,20 @@ def _scored(
         for reply, dialogue, key in zip(replies, dialogues, keys, strict=True)
         if (verdict := cache.verdict(key)) is not None
     )
+
+
+def _impressions(
+    replies: Sequence[ProbeReply], setup: MeasureSetup, cache: MeasurementCache
+) -> dict[Figure, tuple[Case, ...]]:
+    """Every metric by itself, from the verdicts that the training evaluator gave."""
+    evaluator = setup.training.evaluator.id
+    verdicts = [(one, cache.verdict(_verdict_key(evaluator, _dialogue(one)))) for one in replies]
+    return {
+        figure: tuple(
+            reply.case(verdict.values[key]) for reply, verdict in verdicts if verdict is not None
+        )
+        for key, figure in IMPRESSIONS.items()
+    }
 
 
 def _dialogue(reply: ProbeReply) -> Dialogue:

@@ -104,6 +104,7 @@ FIGURES: Mapping[str, str] = {
     "empty": "空の返事",
     "not_a_number": "数でない数",
     "contradiction": "以前の言葉との矛盾",
+    **{f"impression_{metric.key}": f"印象（{metric.japanese}）" for metric in METRICS},
 }
 AGAINST: Mapping[str, str] = {"active": "対 現役", "anchor": "対 原点", "drift": "通算のずれ"}
 KINDS: Mapping[str, str] = {

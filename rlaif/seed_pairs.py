@@ -41,7 +41,7 @@ def seed_pairs(rows: Sequence[DialogueRow], count: int, rng: random.Random) -> l
             replies = (context.reply, spoilt.dialogue.reply)
             pairs.append(
                 TrainingPair(
-                    id=name, preference=_preference(name, context.turns, context.facts, replies)
+                    id=name, preference=seed_preference(name, context.turns, context.facts, replies)
                 )
             )
     if len(pairs) < count:
@@ -62,7 +62,7 @@ def _safety_pairs(
     return [
         TrainingPair(
             id=f"seed-safety-{row.id}",
-            preference=_preference(
+            preference=seed_preference(
                 f"seed-safety-{row.id}",
                 (*row.history, Message(role="user", content=row.user)),
                 row.facts,
@@ -79,10 +79,10 @@ def _comparable(chosen: str, rejected: str) -> bool:
     return longer <= shorter * (1 + _LENGTH_TOLERANCE)
 
 
-def _preference(
+def seed_preference(
     name: str, turns: tuple[Message, ...], facts: tuple[str, ...], replies: tuple[str, str]
 ) -> Preference:
-    """`replies` are the chosen and the rejected one."""
+    """A preference that came from nobody; `replies` are the chosen and the rejected one."""
     return Preference(
         turn_id=name,
         visitor_id=NOBODY,

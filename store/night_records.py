@@ -8,7 +8,7 @@ from typing import Literal
 NightStatus = Literal["running", "published", "refused", "skipped", "failed", "stopped", "waiting"]
 NightEnd = Literal["published", "refused", "skipped", "failed", "stopped", "waiting"]
 PairStatus = Literal["proposed", "approved", "flipped", "vetoed"]
-ReviewKind = Literal["metric", "pair", "edit", "note"]
+ReviewKind = Literal["metric", "pair", "edit", "contradiction", "note"]
 ReplySignal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited"]
 Line = tuple[Literal["user", "assistant"], str]
 

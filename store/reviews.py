@@ -84,6 +84,16 @@ def reviewed_values(session: Session) -> tuple[dict[str, dict[str, float]], date
     return values, newest
 
 
+def flagged_contradictions(session: Session) -> dict[str, tuple[str, ...]]:
+    """Return reply -> the words in it that operators flagged as wrong, oldest first."""
+    wanted = select(ReviewRow).where(ReviewRow.kind == "contradiction").order_by(ReviewRow.id)
+    flagged: dict[str, tuple[str, ...]] = {}
+    for row in session.scalars(wanted):
+        reply = str(row.reply_id)
+        flagged[reply] = (*flagged.get(reply, ()), str(row.text).strip())
+    return flagged
+
+
 def paired_reviews(
     session: Session, metric: str, evaluator: str, since: datetime
 ) -> list[tuple[float, float, datetime]]:
@@ -125,8 +135,11 @@ def _check(review: NewReview) -> None:
             raise ConflictError(f"metric is {review.metric!r}; expected one of {known}")
         if review.value is None or not 0 <= review.value <= _HIGHEST:
             raise ConflictError(f"value is {review.value}; expected a number from 0 to 10")
-    if review.kind == "edit" and (review.reply_id is None or not (review.text or "").strip()):
+    wordless = review.reply_id is None or not (review.text or "").strip()
+    if review.kind == "edit" and wordless:
         raise ConflictError("an edit needs a reply and the text in its place")
+    if review.kind == "contradiction" and wordless:
+        raise ConflictError("a contradiction needs a reply and the words in it that are wrong")
 
 
 def _record(row: ReviewRow) -> Review:

@@ -234,7 +234,7 @@ def _say(progress: StepProgress) -> None:
     )
 
 
-def _prepared(home: Path, models: Path, threads: int) -> Settings:
+def prepared(home: Path, models: Path, threads: int) -> Settings:
     """A home whose base model is the one in `models`."""
     home.mkdir(parents=True, exist_ok=True)
     settings = load_settings(
@@ -335,7 +335,7 @@ def main(
     threads: int,
 ) -> None:
     logging.basicConfig(level=logging.INFO)
-    settings = _prepared(home, models, threads)
+    settings = prepared(home, models, threads)
     plan = _Plan(
         turns=turns,
         visitors=visitors,

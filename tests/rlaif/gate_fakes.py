@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlaif.gate_measurements import FIGURES, Figure, Measurements
+from rlaif.gate_measurements import FIGURES, IMPRESSIONS, Figure, Measurements
 from rlaif.gate_statistics import Case
 
 PROBE_SET = "p" * 64
@@ -19,6 +19,7 @@ _RATES: dict[Figure, float] = {
 }  # fmt: skip
 _LEVELS: dict[Figure, tuple[float, float]] = {
     "training_score": (5.0, 1.0), "gate_score": (5.0, 1.0), "length": (28.0, 6.0),
+    **dict.fromkeys(IMPRESSIONS.values(), (5.0, 1.0)),
 }  # fmt: skip
 _PERPLEXITY_NATS = 3.0
 

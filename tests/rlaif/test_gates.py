@@ -140,6 +140,15 @@ def test_a_torn_adapter_fails_everywhere_with_its_reason(anchor: Measurements) -
     assert "the weights do not fit" in decide(list(results.values())).reason
 
 
+def test_one_impression_may_not_fall_behind_the_others(
+    good: Measurements, anchor: Measurements
+) -> None:
+    fallen = spoiled(good, "impression_trust", lambda _, case: case.value - 0.3)
+    assert _failed(_judge(fallen, anchor)) == {"impression_trust.anchor"}
+    dipped = spoiled(good, "impression_trust", lambda _, case: case.value - 0.1)
+    assert _failed(_judge(dipped, anchor)) == set()
+
+
 @pytest.mark.parametrize("figure", [name for name in FIGURES if name != "contradiction"])
 def test_a_missing_figure_fails_its_gates(
     figure: Figure, good: Measurements, anchor: Measurements

@@ -189,6 +189,8 @@ def test_an_operator_s_probe_is_asked_beside_the_frozen_ones(
     measured = measure(_FakeEngine(lying), "v1", setup)  # type: ignore[arg-type]
     assert [case.value for case in measured.cases["contradiction"]] == [1, 1]
     assert measured.probe_set == anchor.probe_set
+    kept = "".join(file.read_text(encoding="utf-8") for file in tmp_path.glob("*.json"))
+    assert "うそですわ。" not in kept, "an answer to a visitor outlives their erasure"
 
 
 def test_one_kind_of_evaluator_may_not_check_itself(tmp_path: Path) -> None:
