@@ -26,6 +26,7 @@ from store.adapters import load_adapter
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord, StoredPair
+from store.night_scope import save_training_pairs
 from store.nights import list_nights
 from store.pairs import list_trainable_pairs
 from store.records import Adapter
@@ -63,6 +64,8 @@ def train(work: NightWork) -> Detail:
         ),
     )
     manifest = work.parts.train(order, work.progress)
+    with work.writing() as session:
+        save_training_pairs(session, work.claim, _names(manifest["pair_ids"]))
     return {
         "adapter": manifest["id"],
         "anchor": anchor.id,
@@ -167,6 +170,7 @@ def _replay(work: NightWork, fresh: int) -> list[TrainingPair]:
 
 def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:
     """The probes' figures of one adapter; whatever goes wrong becomes the reason there are none."""
+    trust = work.trust()
     try:
         folder = work.parts.adapters_folder / adapter
         if not folder.is_dir():
@@ -175,7 +179,7 @@ def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:
         engine = work.parts.engine()
         if adapter not in engine.adapters():
             engine.add_adapter(adapter, folder)
-        return work.parts.measure(engine, MeasuredAdapter(id=adapter, folder=folder), work.progress)
+        return work.parts.measure(engine, MeasuredAdapter(id=adapter, folder=folder, trust=trust), work.progress)
     except (LeaseError, NightEnds):
         raise
     # A broken adapter or evaluator must end as a failed gate, not as a failed night.

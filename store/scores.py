@@ -49,7 +49,7 @@ def append_score(session: Session, scored: Scored, *, now: datetime) -> bool:
         evaluator=scored.evaluator,
         at=now,
         spread=dict(scored.spread),
-        reward=None if scored.reward is None else dict(scored.reward),
+        reasons=list(scored.reasons) or None,
         **scored.values,
     )
     try:
@@ -152,5 +152,5 @@ def _record(row: ScoreRow) -> Scored:
         evaluator=row.evaluator,
         values=metric_values(row),
         spread=dict(row.spread),
-        reward=None if row.reward is None else dict(row.reward),
+        reasons=tuple(row.reasons or ()),
     )

@@ -124,7 +124,6 @@ def make_night(
         status=status,
         decision=_DECISIONS[status],
         adapter_id=ADAPTER if status == "published" else None,
-        report={},
         now=moment,
     )
 

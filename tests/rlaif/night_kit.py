@@ -86,7 +86,7 @@ class Bench:
             training_evaluator=lambda: self.evaluator,
             engine=self._speaking,
             close_engine=self._close,
-            trust={},
+            trust=dict,
             train=self._train,
             measure=self._measure,
             examples=lambda _engine, _before, _after: [],

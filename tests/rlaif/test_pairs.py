@@ -15,7 +15,7 @@ from rlaif.pairs import (
     ProposalSettings,
     make_pairs,
 )
-from rlaif.preference import Option, PromptGroup
+from rlaif.preference import GuardPart, Option, PromptGroup
 from tests.rlaif.pairing import group, option
 
 HOUSE = PairHistory(seed_rows=4000)
@@ -209,7 +209,7 @@ def test_a_signal_against_a_top_fifth_reply_is_withheld(signal: str) -> None:
 def test_a_reply_that_breaks_a_guard_is_never_chosen() -> None:
     bad = option("edit", WALK, 5.0, kind="edit")
     assert bad.reward is not None
-    bad = replace(bad, reward=replace(bad.reward, penalties={"register": 2.5}))
+    bad = replace(bad, reward=replace(bad.reward, guards={"register": GuardPart(severity=1.0, points=2.5)}))
     made = pair(group("turn", [option("o", STOCK, 5.0, "edited", kind="reply"), bad]))
     assert made.pairs == ()
     assert set(reasons(made)) <= {"chosen_breaks_guard", "conflict"}
