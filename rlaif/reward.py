@@ -102,7 +102,10 @@ def reward_record(reward: Reward, settings: str) -> RewardRecord:
         settings=settings,
         metrics={
             key: {
-                "value": one.value, "weight": one.weight, "trust": one.trust, "part": one.part
+                "value": one.value,
+                "weight": one.weight,
+                "trust": one.trust,
+                "part": one.part,
             }  # fmt: skip
             for key, one in reward.metrics.items()
         },

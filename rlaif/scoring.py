@@ -73,9 +73,7 @@ def _is_current(work: NightWork, reward: RewardRecord | None) -> bool:
     return reward is not None and reward.settings == work.settings_digest
 
 
-def _value(
-    work: NightWork, evaluator_id: str, verdicts: Sequence[tuple[Subject, Scored]]
-) -> None:
+def _value(work: NightWork, evaluator_id: str, verdicts: Sequence[tuple[Subject, Scored]]) -> None:
     """Store the night's reward of verdicts that were there before."""
     for start in range(0, len(verdicts), BATCH):
         rewards = {

@@ -121,9 +121,7 @@ def count_night(session: Session, date: str) -> NightCounts:
         turns=session.scalar(own) or 0,
         visitors=session.scalar(visitors) or 0,
         paired_turns=session.scalar(own.where(turn_id.in_(paired))) or 0,
-        explained_turns=session.scalar(
-            own.where(turn_id.in_(dropped), turn_id.not_in(paired))
-        )
+        explained_turns=session.scalar(own.where(turn_id.in_(dropped), turn_id.not_in(paired)))
         or 0,
         candidates=session.scalar(candidates) or 0,
         flagged_candidates=session.scalar(candidates.where(CandidateRow.flagged.is_(True))) or 0,
@@ -185,8 +183,9 @@ def _failures(session: Session, date: str) -> dict[str, dict[str, int]]:
     The last reason counts, so that one tried twice is one.
     """
     later = aliased(ScoreFailureRow)
-    same = later.subject_id == ScoreFailureRow.subject_id, later.evaluator == (
-        ScoreFailureRow.evaluator
+    same = (
+        later.subject_id == ScoreFailureRow.subject_id,
+        later.evaluator == (ScoreFailureRow.evaluator),
     )
     scored = exists().where(
         ScoreRow.subject_id == ScoreFailureRow.subject_id,

@@ -35,7 +35,9 @@ def test_a_candidate_is_scored_like_a_reply(database: Database, now: datetime) -
         _, (turn,) = talk(session, now, WORDS)
         append_candidates(session, claim(session, now), [candidate(turn)], now=now)
         one = list_candidates(session, DATE)[0].id
-        scored = replace(verdict(one), reply_id=None, candidate_id=one, reasons=("会話を聞いている",), spread={})
+        scored = replace(
+            verdict(one), reply_id=None, candidate_id=one, reasons=("会話を聞いている",), spread={}
+        )
         assert append_score(session, scored, now=now)
         assert load_scores(session, [one], EVALUATOR) == {one: scored}
 
