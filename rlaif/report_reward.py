@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlaif.report import EvaluatorHealth, NightSummary
-from rlaif.report_texts import GUARDS, HEALTH, METRIC_NAMES, SOURCES, number
+from rlaif.report_texts import GUARDS, HEALTH, METRIC_NAMES, SOURCES
 from store.night_counts import EvaluatorCounts
 from store.night_records import RewardPair, RewardRecord
 
@@ -80,7 +80,7 @@ def _guards(one: EvaluatorCounts) -> Table:
         )
         for guard in names
     ]
-    total = ("報酬（平均）", number(one.shown.total), number(one.made.total))
+    total = ("報酬（平均）", _mean(one.shown.total), _mean(one.made.total))
     return Table(
         title="守りの平均",
         note="規則が引いた点の平均。括弧は、引かれた返事の数。",
@@ -93,11 +93,11 @@ def _pair(pair: RewardPair) -> Table:
     chosen, rejected = pair.chosen, pair.rejected
     metrics = [
         (
-            METRIC_NAMES.get(key, key),
+            f"{METRIC_NAMES.get(key, key)}（{one['weight']:.2f} × {one['trust']:.2f}）",
             _product(chosen, key),
             _product(rejected, key),
         )
-        for key in chosen.metrics
+        for key, one in chosen.metrics.items()
     ]
     guards = [
         (f"守り：{GUARDS.get(key, key)}", _cost(chosen, key), _cost(rejected, key))
@@ -106,8 +106,9 @@ def _pair(pair: RewardPair) -> Table:
     ]
     return Table(
         title=f"差 {chosen.total - rejected.total:+.2f}（{SOURCES.get(pair.source, pair.source)}）",
-        note=f"重み × 信頼 × 点。選んだ返事 {pair.chosen_id}、選ばなかった返事 {pair.rejected_id}",
-        head=("部分", "選んだ返事", "選ばなかった返事"),
+        note="足した点。括弧は印象の点。"
+        f"選んだ返事 {pair.chosen_id}、選ばなかった返事 {pair.rejected_id}",
+        head=("印象（重み × 信頼）", "選んだ返事", "選ばなかった返事"),
         rows=(
             *metrics,
             *guards,
@@ -137,14 +138,14 @@ def _product(reward: RewardRecord, metric: str) -> str:
     part = reward.metrics.get(metric)
     if part is None:
         return "—"
-    return f"{part['weight']:.2f} × {part['trust']:.2f} × {part['value']:.1f} = {part['part']:.2f}"
+    return f"{part['part']:.2f}（{part['value']:.1f}）"
 
 
 def _cost(reward: RewardRecord, guard: str) -> str:
     part = reward.guards.get(guard)
     if part is None or not float(part["points"]):
-        return "0"
-    return f"－{float(part['points']):.2f} {part['note']}"
+        return "0.00"
+    return f"{part['note']} －{float(part['points']):.2f}"
 
 
 def _points(reward: RewardRecord, guard: str) -> float:
@@ -155,6 +156,10 @@ def _valued(mean: float | None, part: float | None) -> str:
     if mean is None:
         return "—"
     return f"{mean:.2f}" if part is None else f"{mean:.2f}（{part:+.2f}）"
+
+
+def _mean(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f}"
 
 
 def _taken(points: float | None, objected: int | None) -> str:

@@ -106,7 +106,7 @@ def reward_record(reward: Reward, settings: str) -> RewardRecord:
                 "weight": one.weight,
                 "trust": one.trust,
                 "part": one.part,
-            }  # fmt: skip
+            }
             for key, one in reward.metrics.items()
         },
         guards={

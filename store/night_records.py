@@ -98,6 +98,15 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFailure:
+    """That an evaluator could not score a subject, and why."""
+
+    evaluator: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRecord:
     """How far a metric counted in a night (0..1) and why; kappa None: too few reviews to say."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from store.errors import LeaseError
 from store.night_records import Night, NightClaim, NightEnd, NightStatus, NightStep
-from store.night_tables import NightRow, NightStepRow, NightTrustRow
+from store.night_tables import NightRewardRow, NightRow, NightStepRow, NightTrustRow
 from store.turns import one_of
 
 NIGHT_STATUSES: tuple[NightStatus, ...] = get_args(NightStatus)
@@ -47,6 +47,7 @@ def claim_night(
     if row.status in _TO_DO_AGAIN:
         session.execute(delete(NightStepRow).where(NightStepRow.night_date == date))
         session.execute(delete(NightTrustRow).where(NightTrustRow.night_date == date))
+        session.execute(delete(NightRewardRow).where(NightRewardRow.night_date == date))
         row.settings = settings
     row.status, row.finished_at, row.decision = "running", None, None
     row.lease_owner, row.lease_until = owner, now + lease
