@@ -100,7 +100,7 @@ def _pair(pair: RewardPair) -> Table:
         for key, one in chosen.metrics.items()
     ]
     guards = [
-        (f"守り：{GUARDS.get(key, key)}", _cost(chosen, key), _cost(rejected, key))
+        (_guard_name(key, chosen, rejected), _cost(chosen, key), _cost(rejected, key))
         for key in chosen.guards
         if _points(chosen, key) or _points(rejected, key)
     ]
@@ -141,11 +141,18 @@ def _product(reward: RewardRecord, metric: str) -> str:
     return f"{part['part']:.2f}（{part['value']:.1f}）"
 
 
+def _guard_name(guard: str, chosen: RewardRecord, rejected: RewardRecord) -> str:
+    """What it is called and what it objected to, in either reply."""
+    found = [str(one.guards.get(guard, {}).get("note", "")) for one in (chosen, rejected)]
+    notes = "、".join(dict.fromkeys(note for note in found if note))
+    return f"守り：{GUARDS.get(guard, guard)} {notes}".rstrip()
+
+
 def _cost(reward: RewardRecord, guard: str) -> str:
     part = reward.guards.get(guard)
     if part is None or not float(part["points"]):
         return "0.00"
-    return f"{part['note']} －{float(part['points']):.2f}"
+    return f"－{float(part['points']):.2f}"
 
 
 def _points(reward: RewardRecord, guard: str) -> float:

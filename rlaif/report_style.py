@@ -80,7 +80,7 @@ s em{position:absolute;top:-2px;height:20px;width:0;border-left:2px dashed var(-
 .plain thead th{font-size:11.5px;color:var(--soft);border-bottom:1px solid var(--line)}
 .plain tbody tr+tr{border-top:1px solid color-mix(in srgb,var(--line) 60%,#0000)}
 .plain td,.plain th{padding:5px 8px}
-.plain td,.plain thead th+th{text-align:right;font-variant-numeric:tabular-nums}
+.plain td,.plain thead th+th{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .metrics th{width:7em;white-space:nowrap}.metrics td:nth-child(2){width:100%}
 .gates{background:var(--card)}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:14px;background:var(--card)}

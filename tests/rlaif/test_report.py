@@ -176,7 +176,9 @@ def test_every_turn_without_a_pair_has_a_reason(database: Database, tmp_path: Pa
 
 
 def test_every_reason_of_pairing_has_a_name() -> None:
-    pattern = r'(?:reason=|reasons\.add\(|\(group, |None = )"(\w+)"|return "(\w+_cap)"'
+    pattern = (
+        r'(?:reason=|reasons\.add\(|_(?:drop|nothing)\(group, |None = )"(\w+)"|return "(\w+_cap)"'
+    )
     sources = [
         Path(str(module.__file__)).read_text() for module in (pairs, pair_caps, pair_proposals)
     ]
