@@ -35,18 +35,11 @@ _EXAMPLES = 5
 class NightGates:
     """Measures adapters for the gates; what was measured once is kept under the cache folder."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        models: NightModels,
-        trust: Mapping[str, float],
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, models: NightModels) -> None:
         self._settings = settings
         self._database = database
         self._card = chosen_card(settings)
         self._models = models
-        self._trust = trust
 
     def measure(
         self,
@@ -55,7 +48,7 @@ class NightGates:
         progress: Callable[[int, int | None], None],
     ) -> Measurements:
         """Every figure of an adapter that the engine knows."""
-        return measure(engine, adapter.id, self.setup(adapter.folder, progress))
+        return measure(engine, adapter.id, self.setup(adapter, progress))
 
     def examples(self, engine: Engine, before: str, after: str) -> list[Example]:
         """A few probes that the two answer differently; both were measured before."""
@@ -76,13 +69,15 @@ class NightGates:
         ]
 
     def _replies(self, engine: Engine, adapter: str) -> list[ProbeReply]:
-        setup = self.setup(Path(), lambda _done, _total: None)
+        setup = self.setup(MeasuredAdapter(id=adapter, folder=Path()), lambda _done, _total: None)
         cache = MeasurementCache(setup.cache_folder, adapter, setup.probe_set())
         frozen = replace(setup, contradictions=())
         return [reply for reply in ask(engine, adapter, frozen, cache) if reply.draw == 0]
 
-    def setup(self, folder: Path, progress: Callable[[int, int | None], None]) -> MeasureSetup:
-        """How an adapter is measured whose weights lie in `folder`."""
+    def setup(
+        self, adapter: MeasuredAdapter, progress: Callable[[int, int | None], None]
+    ) -> MeasureSetup:
+        """How `adapter` is measured."""
         rows = read_card_rows(self._card.folder, "validation")
         plan = night_settings(self._settings)
         with self._database.reading() as session:
@@ -92,14 +87,14 @@ class NightGates:
             probes=read_gate_probes(self._card.folder),
             training=Scorer(
                 evaluator=self._models.training_evaluator(),
-                value=partial(_reward_total, self._card, plan, self._trust),
+                value=partial(_reward_total, self._card, plan, adapter.trust),
             ),
             gate=Scorer(
                 evaluator=self._models.gate_evaluator(), value=partial(_guarded_mean, self._card)
             ),
             held_out=HeldOut(
                 key=data_sha256(rows),
-                nats=lambda: reply_nats(self._models.frozen_base, folder, self._card, rows),
+                nats=lambda: reply_nats(self._models.frozen_base, adapter.folder, self._card, rows),
             ),
             contradictions=contradictions,
             cache_folder=self._settings.cache_folder / "gates",

@@ -18,7 +18,7 @@ from rlaif.night_work import (
 )
 from rlaif.run_child import run_training_child
 from rlaif.training_job import ChildLimits, TrainingJob
-from rlaif.trust import PairedReview, TrustSettings, trust_weights
+from rlaif.trust import MetricTrust, PairedReview, TrustSettings, trust_weights
 from store.database import Database, open_database
 from store.reviews import paired_reviews
 
@@ -33,9 +33,11 @@ def night_parts(
     """Bind a night to the settings' store, card and models."""
     card = chosen_card(settings)
     database = open_database(settings.database_url)
-    trust = evaluator_trust(
-        database, models.training_evaluator().id, models.reviews_learnt_until(), utc_now()
-    )
+
+    def trust() -> dict[str, MetricTrust]:
+        return evaluator_trust(
+            database, models.training_evaluator().id, models.reviews_learnt_until(), utc_now()
+        )
 
     def train(
         order: TrainingOrder, progress: Callable[[int, int | None], None]
@@ -46,7 +48,7 @@ def night_parts(
             should_stop,
         )
 
-    gates = NightGates(settings, database, models, trust)
+    gates = NightGates(settings, database, models)
     return NightParts(
         database=database,
         card=card,
@@ -87,7 +89,7 @@ def _job(settings: Settings, card: Card, order: TrainingOrder) -> TrainingJob:
 
 def evaluator_trust(
     database: Database, evaluator: str, learnt_until: datetime | None, now: datetime
-) -> dict[str, float]:
+) -> dict[str, MetricTrust]:
     """Each metric's weight by the operators' reviews of what the evaluator scored.
 
     What it was fitted on it repeats, so only reviews later than `learnt_until` count.
@@ -103,4 +105,4 @@ def evaluator_trust(
             ]
             for key in METRIC_KEYS
         }
-    return {key: one.weight for key, one in trust_weights(reviews, TrustSettings(), now).items()}
+    return trust_weights(reviews, TrustSettings(), now)

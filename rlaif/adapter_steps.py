@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from persona.dialogues import read_card_rows
+from rlaif.evaluator_agreement import health_json
 from rlaif.gate_measurements import Measurements, Published, Unmeasured
 from rlaif.gates import GateResult, decide, judge_gates, published_figures
 from rlaif.learning_steps import adapter_of_the_night
@@ -26,7 +27,8 @@ from store.adapters import load_adapter
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord, StoredPair
-from store.nights import list_nights
+from store.night_scope import save_training_pairs
+from store.nights import list_nights, note_step
 from store.pairs import list_trainable_pairs
 from store.records import Adapter
 
@@ -63,6 +65,8 @@ def train(work: NightWork) -> Detail:
         ),
     )
     manifest = work.parts.train(order, work.progress)
+    with work.writing() as session:
+        save_training_pairs(session, work.claim, _names(manifest["pair_ids"]))
     return {
         "adapter": manifest["id"],
         "anchor": anchor.id,
@@ -87,12 +91,21 @@ def gate(work: NightWork) -> Detail:
     results = judge_gates(candidate, active, anchor, _published(work), work.settings.gates)
     decision = decide(results)
     _keep_examples(work, active=names[1], candidate=names[0])
+    health: Detail = {
+        "evaluators": {
+            role: health_json(one)
+            for role, one in (("candidate", candidate), ("active", active))
+            if isinstance(one, Measurements)
+        }
+    }
     with work.writing() as session:
         save_gate_results(session, work.claim, [_record(result) for result in results])
+        note_step(session, work.claim, "gate", health)
     if not decision.publish:
         raise NightEnds("refused", decision.reason)
     figures = published_figures(candidate) if isinstance(candidate, Measurements) else None
     return {
+        **health,
         "adapter": trained["adapter"],
         "gates": len(results),
         "reason": decision.reason,
@@ -167,6 +180,7 @@ def _replay(work: NightWork, fresh: int) -> list[TrainingPair]:
 
 def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:
     """The probes' figures of one adapter; whatever goes wrong becomes the reason there are none."""
+    trust = work.trust()
     try:
         folder = work.parts.adapters_folder / adapter
         if not folder.is_dir():
@@ -175,7 +189,9 @@ def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:
         engine = work.parts.engine()
         if adapter not in engine.adapters():
             engine.add_adapter(adapter, folder)
-        return work.parts.measure(engine, MeasuredAdapter(id=adapter, folder=folder), work.progress)
+        return work.parts.measure(
+            engine, MeasuredAdapter(id=adapter, folder=folder, trust=trust), work.progress
+        )
     except (LeaseError, NightEnds):
         raise
     # A broken adapter or evaluator must end as a failed gate, not as a failed night.

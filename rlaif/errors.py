@@ -21,10 +21,6 @@ class GateError(NightError, RuntimeError):
     """A gate could not be measured; the old adapter stays."""
 
 
-class LeaseLostError(NightError, RuntimeError):
-    """Another process holds this night now; nothing more may be written by this one."""
-
-
 class TrainingStoppedError(PreferenceTrainingError):
     """A preference training run was asked to stop; its checkpoint waits to be resumed."""
 

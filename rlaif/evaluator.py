@@ -28,11 +28,12 @@ class Assessment:
     """A complete verdict: one value in 0..10 per metric, and its spread.
 
     `spread` is the standard deviation over the evaluator's own ensemble or samples, in points;
-    empty when the evaluator has none.
+    empty when the evaluator has none. `reasons` are its own words, one text per sample.
     """
 
     values: Mapping[str, float]
     spread: Mapping[str, float]
+    reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         low, high = SCALE

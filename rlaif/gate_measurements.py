@@ -1,7 +1,7 @@
 """What the gates look at: the cases of an adapter, or why there are none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from rlaif.gate_statistics import Case
@@ -53,11 +53,15 @@ IMPRESSIONS: Mapping[str, Figure] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """All cases of one adapter. `probe_set` names the probes and how they were asked (sha256)."""
+    """All cases of one adapter. `probe_set` names the probes and how they were asked (sha256).
+
+    `unscored`: evaluator's id -> reason -> replies it gave no verdict on.
+    """
 
     adapter: str
     probe_set: str
     cases: Mapping[Figure, tuple[Case, ...]]
+    unscored: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

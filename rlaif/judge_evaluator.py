@@ -180,6 +180,7 @@ class JudgeEvaluator:
                 if len(verdicts) > 1
                 else {}
             ),
+            reasons=tuple(verdict.reason for verdict in verdicts),
         )
 
     def _ask(

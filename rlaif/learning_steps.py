@@ -13,7 +13,7 @@ from rlaif.evaluator import Dialogue
 from rlaif.make_candidates import MadeCandidate, Prompt, Speaker, make_candidates
 from rlaif.night_work import Detail, NightEnds, NightWork
 from rlaif.pairs import Pairing, make_pairs
-from rlaif.prompt_groups import messages_of, pair_history, prompt_group, stored_pair
+from rlaif.prompt_groups import Verdicts, messages_of, pair_history, prompt_group, stored_pair
 from rlaif.scoring import ScoringResult, Subject, score_subjects
 from store.adapters import active_adapter
 from store.candidates import append_candidates, list_candidates
@@ -25,9 +25,11 @@ from store.night_records import (
     NewConflict,
     NewDrop,
 )
+from store.night_scope import save_night_turns
 from store.nights import list_nights, load_night
 from store.pair_queue import save_conflicts, save_drops
 from store.pairs import list_pairs, save_pairs
+from store.rewards import load_rewards
 from store.scores import load_scores
 
 
@@ -43,6 +45,8 @@ def collect(work: NightWork) -> Detail:
         "adapter": adapter,
     }
     turns = _in_window(work, since, until)
+    with work.writing() as session:
+        save_night_turns(session, work.claim, [turn.turn_id for turn in turns])
     if not turns:
         raise NightEnds("skipped", "nobody who allows learning has talked since the last night")
     visitors = len({turn.visitor_id for turn in turns})
@@ -147,8 +151,10 @@ def propose(work: NightWork) -> Pairing:
     subjects += [one.id for some in by_turn.values() for one in some]
     with work.database.reading() as session:
         scores = load_scores(session, subjects, evaluator.id)
+        rewards = load_rewards(session, work.date, evaluator.id, subjects)
         history = pair_history(session, work)
-    groups = [prompt_group(work, turn, by_turn[turn.turn_id], scores) for turn in turns]
+    verdicts = Verdicts(scores=scores, rewards=rewards)
+    groups = [prompt_group(turn, by_turn[turn.turn_id], verdicts) for turn in turns]
     digest = hashlib.sha256(f"pairs {work.date}".encode()).digest()
     return make_pairs(
         groups, work.settings.pairs, history, random.Random(int.from_bytes(digest[:8]))

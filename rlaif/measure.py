@@ -6,7 +6,8 @@ every adapter. All that costs time is kept in a cache per adapter and set of pro
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from persona.card import Card
 from persona.engine import Engine, GenerationRequest, Message, Sampling
 from persona.prompt import build_messages
 from rlaif.errors import GateError
-from rlaif.evaluator import Assessment, Dialogue, Evaluator
+from rlaif.evaluator import Assessment, Dialogue, Evaluator, Unscored
 from rlaif.gate_measurements import IMPRESSIONS, Figure, Measurements
 from rlaif.gate_statistics import Case
 from rlaif.measurement_cache import MeasurementCache, digest
@@ -116,17 +117,27 @@ def measure(engine: Engine, adapter: str, setup: MeasureSetup) -> Measurements:
         nats = tuple(setup.held_out.nats())
         cache.add_nats(setup.held_out.key, nats)
     judged = [reply for reply in replies if reply.probe.kind not in ("safety", "contradiction")]
+    training, training_failures = _scored(judged, setup, setup.training, cache)
+    gate, gate_failures = _scored(judged, setup, setup.gate, cache)
     cases: dict[Figure, tuple[Case, ...]] = {
         **rule_cases(replies, setup.card),
-        "training_score": _scored(judged, setup, setup.training, cache),
-        "gate_score": _scored(judged, setup, setup.gate, cache),
+        "training_score": training,
+        "gate_score": gate,
         **_impressions(judged, setup, cache),
         "perplexity": nats,
         "not_a_number": tuple(
             replace(one, value=float(not math.isfinite(one.value)), weight=1.0) for one in nats
         ),
     }
-    return Measurements(adapter=adapter, probe_set=probe_set, cases=cases)
+    return Measurements(
+        adapter=adapter,
+        probe_set=probe_set,
+        cases=cases,
+        unscored={
+            setup.training.evaluator.id: training_failures,
+            setup.gate.evaluator.id: gate_failures,
+        },
+    )
 
 
 def ask(
@@ -178,8 +189,11 @@ def _question(probe: GateProbe, draw: int, adapter: str, setup: MeasureSetup) ->
 
 def _scored(
     replies: Sequence[ProbeReply], setup: MeasureSetup, scorer: Scorer, cache: MeasurementCache
-) -> tuple[Case, ...]:
-    """One case per reply that the evaluator could score; the others are asked again next time."""
+) -> tuple[tuple[Case, ...], Mapping[str, int]]:
+    """One case per reply that the evaluator could score, and how many it could not by reason.
+
+    Those are asked again next time.
+    """
     evaluator = scorer.evaluator
     dialogues = [_dialogue(reply) for reply in replies]
     keys = [_verdict_key(evaluator.id, dialogue) for dialogue in dialogues]
@@ -190,9 +204,15 @@ def _scored(
         if cache.verdict(key) is None
     }
     pending = list(open_ones)
+    reasons: dict[str, str] = {}
     for start in range(0, len(pending), _BATCH):
         batch = pending[start : start + _BATCH]
         verdicts = evaluator.assess([open_ones[key] for key in batch])
+        reasons |= {
+            key: verdict.reason
+            for key, verdict in zip(batch, verdicts, strict=True)
+            if isinstance(verdict, Unscored)
+        }
         cache.add_verdicts(
             {
                 key: verdict
@@ -201,11 +221,12 @@ def _scored(
             }
         )
         _tell(setup, f"scores by {evaluator.kind}", start + len(batch), pending)
-    return tuple(
+    cases = tuple(
         reply.case(scorer.value(dialogue, verdict))
         for reply, dialogue, key in zip(replies, dialogues, keys, strict=True)
         if (verdict := cache.verdict(key)) is not None
     )
+    return cases, Counter(reasons[key] for key in keys if key in reasons)
 
 
 def _impressions(

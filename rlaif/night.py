@@ -180,7 +180,6 @@ def _end(work: NightWork, outcome: NightOutcome) -> NightOutcome:
                 status=outcome.status,
                 decision=outcome.decision,
                 adapter_id=outcome.adapter,
-                report={},
                 now=work.now(),
             )
     except LeaseError as error:

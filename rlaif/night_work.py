@@ -17,16 +17,17 @@ from rlaif.gate_settings import GateSettings
 from rlaif.make_candidates import CandidateSettings
 from rlaif.pairs import PairSettings
 from rlaif.penalties import PenaltySettings, text_facts
-from rlaif.preference import Reward
 from rlaif.publish import ServedBase
 from rlaif.report import Example
-from rlaif.reward import RewardSettings, reward_of
+from rlaif.reward import RewardSettings, reward_of, reward_record, settings_digest
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
+from rlaif.trust import MetricTrust
 from store.adapters import load_adapter
 from store.database import Database
-from store.night_records import NightClaim, NightEnd
+from store.night_records import NightClaim, NightEnd, RewardRecord, TrustRecord
 from store.nights import check_fence, progress_step, renew_lease
+from store.rewards import freeze_trust
 
 Approval = Literal["auto", "required"]
 Detail = dict[str, object]
@@ -90,10 +91,14 @@ class TrainingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredAdapter:
-    """An adapter that the engine knows by this id, and its folder."""
+    """An adapter that the engine knows by this id, and its folder.
+
+    `trust`: metric -> 0..1, how far the training evaluator's scores count; left out, fully.
+    """
 
     id: str
     folder: Path
+    trust: Mapping[str, float] = field(default_factory=dict)
 
 
 Trainer = Callable[[TrainingOrder, Callable[[int, int | None], None]], Mapping[str, object]]
@@ -119,7 +124,8 @@ class NightParts:
     """Everything a night works with, bound by whoever starts it.
 
     The models load when they are first asked for; `close_engine` frees the memory of the speaking
-    one before training. `examples` are replies of two measured adapters side by side. `trust`: metric -> 0..1, how far its scores count tonight.
+    one before training. `examples` are replies of two measured adapters side by side. `trust` says
+    how far each metric counts as of now; the night asks once and keeps the answer.
     """
 
     database: Database
@@ -127,7 +133,7 @@ class NightParts:
     training_evaluator: Callable[[], Evaluator]
     engine: Callable[[], Engine]
     close_engine: Callable[[], None]
-    trust: Mapping[str, float]
+    trust: Callable[[], Mapping[str, MetricTrust]]
     train: Trainer
     measure: Measurer
     examples: Callable[[Engine, str, str], Sequence[Example]]
@@ -152,6 +158,8 @@ class NightWork:
         self.folder = parts.nights_folder / claim.date
         self._step = ("", 0, 0)
         self._details: dict[str, Mapping[str, object]] = {}
+        self._trust: Mapping[str, float] | None = None
+        self.settings_digest = settings_digest(settings.reward, settings.penalties)
 
     def enter(self, step: str, position: int, steps: int) -> None:
         """Name the step that progress belongs to."""
@@ -166,10 +174,23 @@ class NightWork:
         """What an earlier step found."""
         return self._details[step]
 
-    def reward(self, dialogue: Dialogue, assessment: Assessment) -> Reward:
-        """The reward of a verdict under the night's settings and trust."""
+    def trust(self) -> Mapping[str, float]:
+        """Metric -> 0..1 as the night was frozen with; the first call freezes it.
+
+        Raises LeaseError.
+        """
+        if self._trust is None:
+            asked = [_trust_record(one) for one in self.parts.trust().values()]
+            with self.writing() as session:
+                frozen = freeze_trust(session, self.claim, asked)
+            self._trust = {one.metric: one.weight for one in frozen}
+        return self._trust
+
+    def reward(self, dialogue: Dialogue, assessment: Assessment) -> RewardRecord:
+        """The reward of a verdict under the night's settings and trust, with every part."""
         found = text_facts(dialogue, self.parts.card, self.settings.penalties)
-        return reward_of(assessment, found, self.settings.reward, self.parts.trust)
+        reward = reward_of(assessment, found, self.settings.reward, self.trust())
+        return reward_record(reward, self.settings_digest)
 
     def speaking(self, adapter: str | None) -> Engine:
         """The engine, with `adapter` known to it. Raises AdapterError when it is damaged."""
@@ -208,3 +229,15 @@ class NightWork:
         self.parts.report(
             StepProgress(step=step, position=position, steps=steps, done=done, total=total)
         )
+
+
+def _trust_record(trust: MetricTrust) -> TrustRecord:
+    kappa = trust.kappa
+    return TrustRecord(
+        metric=trust.metric,
+        weight=trust.weight,
+        kappa=None if kappa is None else kappa.value,
+        low=None if kappa is None else kappa.low,
+        high=None if kappa is None else kappa.high,
+        reviews=trust.reviews,
+    )

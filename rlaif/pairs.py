@@ -60,15 +60,12 @@ def make_pairs(
     settings: PairSettings,
     history: PairHistory,
     rng: Random,
-    *,
-    rarity: Mapping[str, float] | None = None,
 ) -> Pairing:
     """Return the pairs of a night, in the order of its turns, with drops and conflicts.
 
-    A turn without a pair has at least one drop. `rarity` by option id, more is rarer (for instance
-    `rarity.rarity_by_vectors`); without it the n-grams of all options of the night decide. `rng`
-    decides who comes first where caps bind and nothing else does. Raises PairingError when a turn
-    or an option comes twice.
+    A turn without a pair has at least one drop. Rarity is that of the n-grams of all options of the
+    night. `rng` decides who comes first where caps bind and nothing else does. Raises PairingError
+    when a turn or an option comes twice.
     """
     _check(groups)
     scale = NightScale(
@@ -80,7 +77,7 @@ def make_pairs(
                 if option.reward is not None and not option.flagged
             )
         ),
-        rarity=_rarity(groups) if rarity is None else rarity,
+        rarity=_rarity(groups),
     )
     proposed: list[Preference] = []
     drops: list[Drop] = []

@@ -112,6 +112,11 @@ class TextFacts:
         }
         return found[guard]
 
+    def note(self, guard: Guard) -> str:
+        """Why a guard objects; empty where it does not."""
+        begin = f"{guard}: "
+        return "; ".join(one.removeprefix(begin) for one in self.notes if one.startswith(begin))
+
 
 def text_facts(dialogue: Dialogue, card: Card, settings: PenaltySettings) -> TextFacts:
     """Return what every guard finds in the reply of `dialogue`."""

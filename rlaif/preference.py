@@ -13,15 +13,48 @@ PairSource = Literal["score", "edit", "regenerated", "thumb", "operator", "seed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reward:
-    """A reward and everything it is made of, each in points of 0..10.
+class MetricPart:
+    """What a metric adds. `value` 0..10, `weight` its share of all weights, `trust` 0..1."""
 
-    total = sum of `parts` (weighted metrics) minus sum of `penalties` (guards, all >= 0).
+    value: float
+    weight: float
+    trust: float
+
+    @property
+    def part(self) -> float:
+        """The product, in points."""
+        return self.weight * self.trust * self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardPart:
+    """What a guard takes away: `severity` 0..1, `points` >= 0 that it cost, and why."""
+
+    severity: float
+    points: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """A reward in points and everything it is made of: what the metrics add less the guards.
+
+    `total` is a field of its own, so that what is stored and what is used cannot differ by rounding.
     """
 
     total: float
-    parts: Mapping[str, float]
-    penalties: Mapping[str, float]
+    metrics: Mapping[str, MetricPart]
+    guards: Mapping[str, GuardPart]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Points by metric."""
+        return {key: one.part for key, one in self.metrics.items()}
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """Points by guard."""
+        return {key: one.points for key, one in self.guards.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,25 @@
 """Between the store's records and the pure pairing: turns with all their options, and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from sqlalchemy.orm import Session
 
 from persona.dialogues import read_card_rows
 from persona.engine import Message
-from rlaif.evaluator import Assessment, Dialogue
+from rlaif.evaluator import Assessment
 from rlaif.night_work import NightWork
 from rlaif.pair_caps import PairHistory, PastPair
 from rlaif.phrase_clusters import common_phrases
-from rlaif.preference import Option, PairSource, Preference, PromptGroup
+from rlaif.preference import Option, PairSource, Preference, PromptGroup, Reward
+from rlaif.reward import stored_reward
 from store.night_records import (
     Candidate,
     LearnableReply,
     LearnableTurn,
     NewPair,
+    RewardRecord,
     Scored,
     StoredPair,
 )
@@ -32,11 +35,24 @@ def messages_of(turn: LearnableTurn) -> tuple[Message, ...]:
     return (*spoken, Message(role="user", content=turn.user_text))
 
 
-def prompt_group(
-    work: NightWork, turn: LearnableTurn, made: Sequence[Candidate], scores: Mapping[str, Scored]
-) -> PromptGroup:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What the night's evaluator said and what that was worth in this night, by subject."""
+
+    scores: Mapping[str, Scored]
+    rewards: Mapping[str, RewardRecord]
+
+    def of(self, subject: str) -> tuple[Assessment | None, Reward | None]:
+        """Both, or neither: what is paired is what is stored."""
+        scored, reward = self.scores.get(subject), self.rewards.get(subject)
+        if scored is None or reward is None:
+            return None, None
+        return Assessment(values=scored.values, spread=scored.spread), stored_reward(reward)
+
+
+def prompt_group(turn: LearnableTurn, made: Sequence[Candidate], verdicts: Verdicts) -> PromptGroup:
     """The turn with everything that could be chosen or rejected in it."""
-    options = [_reply_option(work, turn, reply, scores.get(reply.id)) for reply in turn.replies]
+    options = [_reply_option(reply, verdicts) for reply in turn.replies]
     options += [
         Option(
             id=reply.edit_id,
@@ -49,7 +65,7 @@ def prompt_group(
         for reply in turn.replies
         if reply.edit_id is not None and reply.edit is not None
     ]
-    options += [_candidate_option(work, turn, one, scores.get(one.id)) for one in made if one.text]
+    options += [_candidate_option(one, verdicts) for one in made if one.text]
     return PromptGroup(
         turn_id=turn.turn_id,
         visitor_id=turn.visitor_id,
@@ -112,35 +128,25 @@ def preference_of(pair: StoredPair) -> Preference:
     )
 
 
-def _reply_option(
-    work: NightWork, turn: LearnableTurn, reply: LearnableReply, scored: Scored | None
-) -> Option:
-    dialogue = Dialogue(turns=messages_of(turn), reply=reply.text, facts=reply.facts)
-    assessment = _assessment(scored)
+def _reply_option(reply: LearnableReply, verdicts: Verdicts) -> Option:
+    assessment, reward = verdicts.of(reply.id)
     return Option(
         id=reply.id,
         kind="reply",
         text=reply.text,
         assessment=assessment,
-        reward=None if assessment is None else work.reward(dialogue, assessment),
+        reward=reward,
         signals=frozenset(reply.signals),
     )
 
 
-def _candidate_option(
-    work: NightWork, turn: LearnableTurn, made: Candidate, scored: Scored | None
-) -> Option:
-    dialogue = Dialogue(turns=messages_of(turn), reply=made.text, facts=turn.shown.facts)
-    assessment = _assessment(scored)
+def _candidate_option(made: Candidate, verdicts: Verdicts) -> Option:
+    assessment, reward = verdicts.of(made.id)
     return Option(
         id=made.id,
         kind="candidate",
         text=made.text,
         assessment=assessment,
-        reward=None if assessment is None else work.reward(dialogue, assessment),
+        reward=reward,
         flagged=made.flagged,
     )
-
-
-def _assessment(scored: Scored | None) -> Assessment | None:
-    return None if scored is None else Assessment(values=scored.values, spread=scored.spread)

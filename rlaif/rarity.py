@@ -6,10 +6,7 @@ Source: DivPO (arXiv 2501.18101): the rarest good reply is chosen, the commonest
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
 
 
 def letters(text: str) -> str:
@@ -49,14 +46,3 @@ def rarity_by_grams(texts: Mapping[str, str], *, size: int = 3) -> dict[str, flo
         else 0.0
         for key, members in sets.items()
     }
-
-
-def rarity_by_vectors(ids: Sequence[str], vectors: NDArray[np.float32]) -> dict[str, float]:
-    """Mean cosine distance to all other texts, 0..2. `vectors`: (n, d), rows of length 1."""
-    if len(ids) != len(vectors):
-        raise ValueError(f"{len(ids)} ids for {len(vectors)} vectors; expected one vector per id")
-    if len(ids) < 2:
-        return dict.fromkeys(ids, 0.0)
-    total = vectors.sum(axis=0)
-    to_others = (vectors @ total - 1.0) / (len(ids) - 1)
-    return {key: float(1.0 - value) for key, value in zip(ids, to_others, strict=True)}

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from persona.durable import write_file
+from persona.estimates import Estimate
 from rlaif.errors import NightError
 from store.gate_results import list_gate_results
 from store.night_counts import NightCounts, count_night
-from store.night_records import GateRecord, Night, NightStatus
+from store.night_records import GateRecord, Night, NightStatus, RewardPair, TrustRecord
 from store.nights import load_night
+from store.rewards import list_reward_pairs, list_trust
 
 EXAMPLES_FILE = "examples.json"
 STEPS_PATTERN = "training/*/steps.jsonl"
@@ -58,8 +60,21 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatorHealth:
+    """Both evaluators on one adapter's replies to the probes.
+
+    `adapter` is "candidate" or "active". `correlation`: Spearman's, of their two scores, None where
+    it cannot be told. `unscored`: evaluator's id -> reason -> replies.
+    """
+
+    adapter: str
+    correlation: Estimate | None
+    unscored: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NightSummary:
-    """Everything a morning report tells; figures of steps that never ran are None."""
+    """Everything a morning report tells; what never ran is None or 0."""
 
     date: str
     status: NightStatus
@@ -69,15 +84,30 @@ class NightSummary:
     candidate: str | None
     started_at: datetime
     finished_at: datetime | None
-    turns: int | None
-    visitors: int | None
-    trained_pairs: int | None
     replay_pairs: int | None
     counts: NightCounts
+    trust: tuple[TrustRecord, ...]
+    health: tuple[EvaluatorHealth, ...]
+    reward_pairs: tuple[RewardPair, ...]
     gates: tuple[GateRecord, ...]
     steps: tuple[StepTime, ...]
     curve: tuple[TrainingPoint, ...] = ()
     examples: tuple[Example, ...] = ()
+
+    @property
+    def turns(self) -> int:
+        """How many of the day's turns the night read."""
+        return self.counts.turns
+
+    @property
+    def visitors(self) -> int:
+        """Of how many visitors they are."""
+        return self.counts.visitors
+
+    @property
+    def trained_pairs(self) -> int:
+        """How many pairs of visitors it trained on, of all nights."""
+        return self.counts.trained_pairs
 
     @property
     def pairs(self) -> int:
@@ -102,7 +132,14 @@ class NightSummary:
         return (self.finished_at - self.started_at).total_seconds()
 
 
+@dataclass(frozen=True, slots=True)
+class _Health:
+    correlation: Estimate | None
+    unscored: dict[str, dict[str, int]]
+
+
 _EXAMPLES = TypeAdapter(tuple[Example, ...])
+_EVALUATORS = TypeAdapter(dict[str, _Health])
 
 
 def summarise_night(session: Session, date: str) -> NightSummary:
@@ -120,11 +157,11 @@ def summarise_night(session: Session, date: str) -> NightSummary:
         candidate=_text(train.get("adapter")) or night.adapter,
         started_at=night.started_at,
         finished_at=night.finished_at,
-        turns=_count(collect.get("turns")),
-        visitors=_count(collect.get("visitors")),
-        trained_pairs=_count(train.get("pairs")),
         replay_pairs=_count(train.get("replay")),
         counts=count_night(session, date),
+        trust=tuple(list_trust(session, date)),
+        health=_health(_detail(night, "gate")),
+        reward_pairs=_a_few(list_reward_pairs(session, date)),
         gates=tuple(list_gate_results(session, date)),
         steps=tuple(
             StepTime(
@@ -164,12 +201,30 @@ def report_json(summary: NightSummary) -> dict[str, object]:
     """The report as plain JSON values."""
     content: dict[str, object] = json.loads(json.dumps(asdict(summary), default=_plain))
     totals = {
+        "turns": summary.turns,
+        "visitors": summary.visitors,
+        "trained_pairs": summary.trained_pairs,
+        "unexplained_turns": summary.counts.unexplained_turns,
         "pairs": summary.pairs,
         "scored": summary.scored,
         "unscored": summary.unscored,
         "seconds": summary.seconds,
     }
     return {**content, **totals}
+
+
+def _a_few(pairs: Sequence[RewardPair]) -> tuple[RewardPair, ...]:
+    """The widest margin, the one in the middle and the narrowest; `pairs` widest first."""
+    places = dict.fromkeys((0, len(pairs) // 2, len(pairs) - 1)) if pairs else {}
+    return tuple(pairs[at] for at in places)
+
+
+def _health(gate: Mapping[str, object]) -> tuple[EvaluatorHealth, ...]:
+    found = _EVALUATORS.validate_python(gate.get("evaluators", {}))
+    return tuple(
+        EvaluatorHealth(adapter=role, correlation=one.correlation, unscored=one.unscored)
+        for role, one in found.items()
+    )
 
 
 def _detail(night: Night, step: str) -> Mapping[str, object]:

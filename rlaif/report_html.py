@@ -10,12 +10,15 @@ from rlaif.report import NightSummary, report_json
 from rlaif.report_gates import gates_html
 from rlaif.report_markdown import report_markdown
 from rlaif.report_pictures import rewards_picture, training_picture
+from rlaif.report_reward import health_lines, pair_tables, reward_tables
 from rlaif.report_style import MOON, STYLE
+from rlaif.report_tables import tables_html
 from rlaif.report_texts import (
     DROPS,
     KINDS,
     METRIC_NAMES,
     PAIR_STATUS,
+    SECTION_NOTES,
     SECTIONS,
     SIGNALS,
     SOURCES,
@@ -26,6 +29,7 @@ from rlaif.report_texts import (
     duration,
     number,
 )
+from rlaif.report_why import reasons, turns_told
 from store.night_counts import EvaluatorCounts
 
 
@@ -36,8 +40,10 @@ def report_html(summary: NightSummary) -> str:
         ("gates", gates_html(summary.gates)),
         ("examples", _examples(summary)),
         ("pairs", _pairs(summary)),
+        ("reward", tables_html(reward_tables(summary))),
+        ("parts", tables_html(pair_tables(summary))),
+        ("evaluators", _evaluators(summary)),
         ("training", _training(summary)),
-        ("evaluators", "".join(_evaluator(one) for one in summary.counts.evaluators)),
         ("steps", _steps(summary)),
     )
     body = "".join(_section(key, content) for key, content in sections if content)
@@ -72,13 +78,19 @@ def _head(summary: NightSummary) -> str:
         ("かかった時間", duration(summary.seconds)),
     )
     listed = "".join(f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in facts)
-    decision = f'<p class="decision">{escape(summary.decision)}</p>' if summary.decision else ""
+    why = _join(f"<li>{escape(reason)}</li>" for reason in reasons(summary))
+    decision = (
+        f'<details class="decision"><summary>記録の文</summary><p>{escape(summary.decision)}</p>'
+        "</details>"
+        if summary.decision
+        else ""
+    )
     return (
         f'<header><div class="inner">{MOON}<p class="title">{TITLE}</p>'
         f"<h1><span>{int(year)} 年</span>{int(month)} 月 {int(day)} 日の夜</h1>"
         f'<p class="seal">{STATUS[summary.status]}</p>'
-        f'<p class="lead">{STATUS_SENTENCE[summary.status]}</p>{decision}'
-        f"<dl>{listed}</dl></div></header>"
+        f'<p class="lead">{STATUS_SENTENCE[summary.status]}</p><ul class="why">{why}</ul>'
+        f"{decision}<dl>{listed}</dl></div></header>"
     )
 
 
@@ -86,12 +98,12 @@ def _section(key: str, content: str) -> str:
     japanese, english = SECTIONS[key]
     return (
         f'<section id="{key}"><h2>{japanese}<small lang="en">{english}</small></h2>'
-        f"{content}</section>"
+        f'<p class="note">{SECTION_NOTES[key]}</p>{content}</section>'
     )
 
 
 def _flow(summary: NightSummary) -> str:
-    people = "" if summary.visitors is None else f"{summary.visitors} 人から"
+    people = f"{summary.visitors} 人から"
     unscored = f"{summary.unscored} 件は採点できず" if summary.unscored else "採点もれなし"
     replay = "" if summary.replay_pairs is None else f"ほかに種の組 {summary.replay_pairs}"
     flagged = summary.counts.flagged_candidates
@@ -103,8 +115,7 @@ def _flow(summary: NightSummary) -> str:
         ("稽古した組", summary.trained_pairs, replay),
     )
     items = "".join(
-        f"<li><span>{name}</span><b>{'—' if count is None else f'{count:,}'}</b>"
-        f"<small>{note}</small></li>"
+        f"<li><span>{name}</span><b>{count:,}</b><small>{note}</small></li>"
         for name, count, note in stations
     )
     return f'<ol class="flow">{items}</ol>'
@@ -124,7 +135,8 @@ def _pairs(summary: NightSummary) -> str:
         for title, found, names, note in groups
         if found
     ]
-    return f'<div class="columns">{"".join(blocks)}</div>' if blocks else ""
+    told = f"<p>{turns_told(summary)}</p>"
+    return f'{told}<div class="columns">{"".join(blocks)}</div>' if blocks else ""
 
 
 def _bars(counts: Mapping[str, int], names: Mapping[str, str]) -> str:
@@ -135,6 +147,12 @@ def _bars(counts: Mapping[str, int], names: Mapping[str, str]) -> str:
         for key, count in counts.items()
     )
     return f'<table class="bars">{"".join(rows)}</table>'
+
+
+def _evaluators(summary: NightSummary) -> str:
+    lines = _join(f"<li>{escape(line)}</li>" for line in health_lines(summary))
+    told = f'<ul class="health">{lines}</ul>' if lines else ""
+    return told + _join(_evaluator(one) for one in summary.counts.evaluators)
 
 
 def _evaluator(one: EvaluatorCounts) -> str:
@@ -158,17 +176,23 @@ def _evaluator(one: EvaluatorCounts) -> str:
 
 
 def _metrics(one: EvaluatorCounts) -> str:
-    """The twelve means on a scale of 0..10, with one standard deviation to each side."""
+    """The twelve means of the candidates on a scale of 0..10, one standard deviation to each side;
+    those of shown replies where there are no candidates."""
+    figures = one.made if one.made.count else one.shown
     rows = []
-    for metric, mean in one.means.items():
-        low = max(0.0, mean - one.deviations[metric]) * 10
-        high = min(10.0, mean + one.deviations[metric]) * 10
+    for metric, mean in figures.means.items():
+        low = max(0.0, mean - figures.deviations[metric]) * 10
+        high = min(10.0, mean + figures.deviations[metric]) * 10
         rows.append(
             f"<tr><th>{METRIC_NAMES.get(metric, metric)}</th><td><s><u style='left:{low:.1f}%;"
             f"width:{high - low:.1f}%'></u><b style='left:{10 * mean:.1f}%'></b></s></td>"
             f"<td class='n'>{mean:.2f}</td></tr>"
         )
-    return f'<table class="metrics">{"".join(rows)}</table>' if rows else ""
+    if not rows:
+        return ""
+    name = "作った返事" if one.made.count else "見せた返事"
+    note = f"{name}の平均と標準偏差（0–10）"
+    return f'<div><p>{note}</p><table class="metrics">{"".join(rows)}</table></div>'
 
 
 def _training(summary: NightSummary) -> str:
@@ -189,8 +213,7 @@ def _examples(summary: NightSummary) -> str:
         f'<blockquote class="new"><cite>稽古のあと</cite>{escape(one.after)}</blockquote></div></li>'
         for one in summary.examples
     )
-    note = "決まった問いへの返事です。お客さまの言葉は載せません。"
-    return f'<p>{note}</p><ol class="examples">{items}</ol>'
+    return f'<ol class="examples">{items}</ol>'
 
 
 def _steps(summary: NightSummary) -> str:

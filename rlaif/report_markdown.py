@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from rlaif.report import NightSummary
+from rlaif.report_reward import Table, health_lines, pair_tables, reward_tables
 from rlaif.report_texts import (
     DROPS,
     KINDS,
-    METRIC_NAMES,
     PAIR_STATUS,
+    SECTION_NOTES,
     SECTIONS,
     SIGNALS,
     SOURCES,
@@ -19,6 +20,7 @@ from rlaif.report_texts import (
     gate_name,
     number,
 )
+from rlaif.report_why import reasons, turns_told
 
 
 def report_markdown(summary: NightSummary) -> str:
@@ -26,13 +28,16 @@ def report_markdown(summary: NightSummary) -> str:
     parts = [
         f"# {TITLE} {summary.date} — {STATUS[summary.status]}",
         STATUS_SENTENCE[summary.status],
+        "\n".join(f"- {_cell(reason)}" for reason in reasons(summary)),
         _decision(summary),
         _flow(summary),
-        _pairs(summary),
-        _evaluators(summary),
-        _training(summary),
         _gates(summary),
         _examples(summary),
+        _pairs(summary),
+        _tables("reward", reward_tables(summary)),
+        _tables("parts", pair_tables(summary)),
+        _evaluators(summary),
+        _training(summary),
         _steps(summary),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -40,7 +45,7 @@ def report_markdown(summary: NightSummary) -> str:
 
 def _decision(summary: NightSummary) -> str:
     rows = [
-        ("決定", summary.decision or "—"),
+        ("記録", summary.decision or "—"),
         ("稽古した声", summary.candidate or "—"),
         ("それまでの声", summary.active_before or "—"),
         ("かかった時間", duration(summary.seconds)),
@@ -51,13 +56,13 @@ def _decision(summary: NightSummary) -> str:
 def _flow(summary: NightSummary) -> str:
     counts = summary.counts
     rows = [
-        ("読んだ言葉", _count(summary.turns)),
-        ("話した人", _count(summary.visitors)),
+        ("読んだ言葉", str(summary.turns)),
+        ("話した人", str(summary.visitors)),
         ("採点した返事", str(summary.scored)),
         ("採点できなかった返事", str(summary.unscored)),
         ("作った返事", str(counts.candidates)),
         ("できた組", str(summary.pairs)),
-        ("稽古に使った組", _count(summary.trained_pairs)),
+        ("稽古に使った組", str(summary.trained_pairs)),
         ("混ぜた種の組", _count(summary.replay_pairs)),
     ]
     return _section("flow") + _table(("", "件"), rows)
@@ -76,7 +81,17 @@ def _pairs(summary: NightSummary) -> str:
         for title, found, names in groups
         for key, count in found.items()
     ]
-    return _section("pairs") + _table(("", "", "件"), rows) if rows else ""
+    if not rows:
+        return ""
+    return f"{_section('pairs')}{turns_told(summary)}\n\n{_table(('', '', '件'), rows)}"
+
+
+def _tables(section: str, tables: Sequence[Table]) -> str:
+    blocks = [
+        f"**{_cell(one.title)}** {_cell(one.note)}\n\n{_table(one.head, one.rows)}"
+        for one in tables
+    ]
+    return _section(section) + "\n\n".join(blocks) if blocks else ""
 
 
 def _evaluators(summary: NightSummary) -> str:
@@ -87,12 +102,7 @@ def _evaluators(summary: NightSummary) -> str:
             f"ばらつき {number(one.spread)}"
         )
         lines += [f"- 採点できず {count}: {_cell(why)}" for why, count in one.failures.items()]
-        rows = [
-            (METRIC_NAMES.get(metric, metric), f"{mean:.2f}", f"{one.deviations[metric]:.2f}")
-            for metric, mean in one.means.items()
-        ]
-        if rows:
-            lines.append("\n" + _table(("印象", "平均", "標準偏差"), rows) + "\n")
+    lines += [f"- {_cell(line)}" for line in health_lines(summary)]
     return _section("evaluators") + "\n".join(lines) if lines else ""
 
 
@@ -147,7 +157,7 @@ def _steps(summary: NightSummary) -> str:
 
 
 def _section(key: str) -> str:
-    return f"## {SECTIONS[key][0]}\n\n"
+    return f"## {SECTIONS[key][0]}\n\n{SECTION_NOTES[key]}\n\n"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""How the morning report looks: paper and gold by day, night blue in the dark, plain on paper."""
+"""How the morning report looks: dark ink on light paper with gold, plain when printed."""
 
 MOON = (
     '<svg class="moon" viewBox="0 0 64 64" aria-hidden="true"><circle cx="10" cy="14" r="1.4"/>'
@@ -7,34 +7,33 @@ MOON = (
 )
 STYLE = """
 :root{--paper:#f6efe1;--card:#fffcf5;--ink:#1c2242;--soft:#5b5f79;--line:#e0d3ba;--gold:#a5731a;
---fill:#e9c477;--navy:#3a4a8c;--night:#141b3c;--bad:#a3324a;--good:#2f6b4f;
+--fill:#e9c477;--navy:#3a4a8c;--bad:#a3324a;--good:#2f6b4f;
 --sans:"Hiragino Sans","Noto Sans JP","Noto Sans CJK JP","Yu Gothic",Meiryo,system-ui,sans-serif;
 --serif:"Yu Mincho",YuMincho,"Hiragino Mincho ProN","Noto Serif JP","Noto Serif CJK JP",serif;
-color-scheme:light dark}
-@media(prefers-color-scheme:dark){:root{--paper:#0e1530;--card:#182144;--ink:#f3ecdb;
---soft:#a8aecd;--line:#2a3562;--gold:#e6bd6c;--fill:#e2b660;--navy:#8fa1ee;--night:#080d20;
---bad:#f09aa8;--good:#8fd3b2}}
+color-scheme:light}
 *{box-sizing:border-box;margin:0}
 body{font:15px/1.8 var(--sans);color:var(--ink);background:var(--paper);
 font-feature-settings:"palt";line-break:strict}
 .inner,main{max-width:1000px;margin:0 auto;padding:0 28px}
-header{background:radial-gradient(120% 160% at 82% 0,#33437f 0,#1b2450 45%,#0c1230 100%);
-color:#fbf5e6;padding:56px 0 44px;border-bottom:3px solid #e2b660}
+header{background:linear-gradient(180deg,#fffaf0,#fbf1dc);padding:44px 0 34px;
+border-bottom:3px solid #e2b660}
 .inner{position:relative}
-.moon{position:absolute;right:28px;top:-14px;width:104px;fill:#f2d38c}
-.title{font:600 14px/1 var(--serif);letter-spacing:.4em;color:#e9c477}
+.moon{position:absolute;right:28px;top:-14px;width:104px;fill:#e2b660}
+.title{font:600 14px/1 var(--serif);letter-spacing:.4em;color:var(--gold)}
 h1{font:600 42px/1.3 var(--serif);letter-spacing:.06em;margin:14px 0 20px}
-h1 span{display:block;font-size:17px;color:#c9cdea;letter-spacing:.16em}
+h1 span{display:block;font-size:17px;color:var(--soft);letter-spacing:.16em}
 .seal{display:inline-block;font:600 21px/1 var(--serif);letter-spacing:.28em;text-indent:.28em;
-padding:11px 14px;border:2px solid;border-radius:7px;color:#f2d38c;margin-right:18px;
+padding:11px 14px;border:2px solid;border-radius:7px;color:var(--good);margin-right:18px;
 vertical-align:middle}
-.failed .seal,.refused .seal{color:#f4a9b4}
-.skipped .seal,.stopped .seal,.waiting .seal,.running .seal{color:#c9cdea}
+.failed .seal,.refused .seal{color:var(--bad)}
+.skipped .seal,.stopped .seal,.waiting .seal,.running .seal{color:var(--navy)}
 .lead{display:inline-block;font:500 18px/1.7 var(--serif);vertical-align:middle;max-width:560px}
-.decision{margin-top:18px;padding:10px 16px;border-left:3px solid #e2b660;max-width:74ch;
-background:#ffffff12;font-size:13px;color:#dfe2f3;overflow-wrap:anywhere}
+.why{margin-top:20px;padding:12px 16px 12px 34px;border-left:3px solid #e2b660;max-width:44em;
+background:#ffffffb3;font-size:15px;overflow-wrap:anywhere}
+.decision{margin-top:12px;font-size:13px;overflow-wrap:anywhere;max-width:74ch}
+.decision summary{margin:0}
 dl{display:flex;flex-wrap:wrap;gap:8px 40px;margin-top:22px}
-dt{font-size:11px;letter-spacing:.12em;color:#b9bee0}
+dt{font-size:11px;letter-spacing:.12em;color:var(--soft)}
 dd{margin:0;font-size:14px;overflow-wrap:anywhere}
 main{padding-top:12px;padding-bottom:40px}
 section{margin-top:38px}
@@ -46,7 +45,9 @@ h2 small{font:400 12px var(--sans);letter-spacing:.04em;color:var(--soft)}
 h3{font:600 14px/1.6 var(--sans);margin-bottom:8px;overflow-wrap:anywhere}
 h3 small{font-weight:400;color:var(--bad);margin-left:8px}
 p{color:var(--soft);font-size:13.5px}
-header p{color:inherit}header .title{color:#e9c477}header .lead{font-size:18px}
+header p{color:inherit}header .title{color:var(--gold)}header .lead{font-size:18px}
+.note{margin:-8px 0 16px;max-width:56em}
+.health{font-size:13.5px;padding-left:1.3em;margin-bottom:14px}
 .flow{list-style:none;padding:0;display:grid;grid-template-columns:repeat(5,1fr);gap:14px}
 .flow li{position:relative;background:var(--card);border:1px solid var(--line);border-radius:14px;
 padding:14px 16px 12px;display:flex;flex-direction:column}
@@ -62,6 +63,7 @@ td,th{padding:6px 8px;vertical-align:middle}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));gap:26px 40px;
 align-items:start}
+p+.columns{margin-top:14px}
 .bars th{width:45%}.bars td:first-of-type{width:100%}.bars.wide th{width:11em;white-space:nowrap}
 .bars i{display:block;height:9px;min-width:2px;border-radius:5px;
 background:linear-gradient(90deg,var(--fill),var(--gold))}
@@ -73,6 +75,12 @@ background:color-mix(in srgb,var(--navy) 38%,#0000)}
 s b{position:absolute;top:2px;width:12px;height:12px;margin-left:-6px;border-radius:50%;
 background:var(--navy);border:2px solid var(--card)}
 s em{position:absolute;top:-2px;height:20px;width:0;border-left:2px dashed var(--gold)}
+.plain{min-width:0}.plain p{font-size:12px;overflow-wrap:anywhere;margin-bottom:6px}
+.plain table{background:var(--card);border:1px solid var(--line);font-size:12.5px}
+.plain thead th{font-size:11.5px;color:var(--soft);border-bottom:1px solid var(--line)}
+.plain tbody tr+tr{border-top:1px solid color-mix(in srgb,var(--line) 60%,#0000)}
+.plain td,.plain th{padding:5px 8px}
+.plain td,.plain thead th+th{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .metrics th{width:7em;white-space:nowrap}.metrics td:nth-child(2){width:100%}
 .gates{background:var(--card)}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:14px;background:var(--card)}
@@ -111,6 +119,11 @@ cite{display:block;font:400 11px/1.8 var(--sans);color:var(--soft)}
 footer{text-align:center;font-size:12px;color:var(--soft);padding:6px 0 40px;letter-spacing:.1em}
 @media(max-width:760px){.inner,main{padding-left:18px;padding-right:18px}h1{font-size:30px}
 .moon{width:70px}.flow{grid-template-columns:1fr 1fr}.flow li::after{display:none}
-.two{grid-template-columns:1fr}.columns{grid-template-columns:1fr}.seal{margin-bottom:12px}}
-@media print{header{-webkit-print-color-adjust:exact;print-color-adjust:exact}section{break-inside:avoid}}
+.two,.columns{grid-template-columns:minmax(0,1fr)}.seal{margin-bottom:12px}
+h2{flex-wrap:wrap;gap:2px 12px}.lead{display:block}
+.gates tr{display:grid;grid-template-columns:5em 1fr auto;padding:8px 0}.gates tr>*{padding:3px 12px}
+.gates th,.gates .line{width:auto;grid-column:2/4}.gates .mark{grid-row:1}
+.gates .line{grid-column:1/4}.gates td.n{grid-column:2;text-align:left}
+.gates td.n:last-child{grid-column:3;text-align:right}}
+@media print{section{break-inside:avoid}}
 """

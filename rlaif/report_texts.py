@@ -28,11 +28,35 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "flow": ("一夜の流れ", "From talk to pairs"),
     "pairs": ("組と、組にならなかった理由", "Pairs and drops"),
     "evaluators": ("審査役の健康", "Evaluator health"),
+    "reward": ("報酬の内訳", "Reward, part by part"),
+    "parts": ("組を分けたもの", "Chosen against rejected"),
     "training": ("稽古の曲線", "Training curves"),
     "gates": ("関門", "Gates"),
     "examples": ("五つの返事", "Before and after, on probes"),
     "steps": ("時間", "Time per step"),
 }
+SECTION_NOTES: Mapping[str, str] = {
+    "flow": "昼の会話から、稽古に使う「組」（よい返事とそうでない返事の対）ができるまで。",
+    "pairs": "組にならなかった言葉には、かならず理由があります。",
+    "reward": "報酬 = Σ（重み × 信頼 × 印象の点）－ 守りの減点。信頼は、管理者の評価と審査役が"
+    "どれだけ合うかで、この夜の初めに決めて動かしません。",
+    "parts": "差がいちばん大きい組、真ん中の組、いちばん小さい組。返事の文は "
+    "yogeiko night show ID で読めます。",
+    "evaluators": "審査役が点を付けられたか、二人の審査役の意見がどれだけ合うか。",
+    "training": "損失は下がり、選んだ返事と選ばなかった返事の差は開き、原点からの隔たりは小さいのがよい形です。",
+    "gates": "新しい声を舞台に上げてよいかの検査。一つでも通らなければ、これまでの声のままです。"
+    "現役はいま舞台にいる声、原点は稽古の出発点の声。",
+    "examples": "決まった問いへの返事です。お客さまの言葉は載せません。",
+    "steps": "どの段取りに何分かかったか。",
+}
+GUARDS: Mapping[str, str] = {
+    "dullness": "退屈（どこでも使える文）",
+    "length": "長さ",
+    "register": "口調",
+    "repetition": "繰り返し",
+    "contradiction": "事実との矛盾",
+}
+HEALTH: Mapping[str, str] = {"candidate": "稽古した声", "active": "それまでの声"}
 STEPS: Mapping[str, str] = {
     "collect": "言葉を集める",
     "score": "返事を採点する",

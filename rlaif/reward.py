@@ -1,13 +1,16 @@
 """One number per reply, and everything it is made of."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from rlaif.errors import PairingError
 from rlaif.evaluator import Assessment
 from rlaif.metrics import METRIC_KEYS
-from rlaif.penalties import GUARDS, Guard, TextFacts
-from rlaif.preference import Reward
+from rlaif.penalties import GUARDS, Guard, PenaltySettings, TextFacts
+from rlaif.preference import GuardPart, MetricPart, Reward
+from store.night_records import RewardRecord
 
 
 def _all_alike() -> Mapping[str, float]:
@@ -67,14 +70,64 @@ def reward_of(
     it can make, and the more the guards, which need no trust, decide.
     """
     total_weight = sum(settings.weights.values())
-    parts = {
-        key: weight / total_weight * trust.get(key, 1.0) * assessment.values[key]
+    metrics = {
+        key: MetricPart(
+            value=assessment.values[key], weight=weight / total_weight, trust=trust.get(key, 1.0)
+        )
         for key, weight in settings.weights.items()
         if weight
     }
-    penalties: dict[str, float] = {
-        guard: points * text_facts.severity(guard) for guard, points in settings.points.items()
+    guards: dict[str, GuardPart] = {
+        guard: GuardPart(
+            severity=text_facts.severity(guard),
+            points=points * text_facts.severity(guard),
+            note=text_facts.note(guard),
+        )
+        for guard, points in settings.points.items()
     }
+    total = sum(one.part for one in metrics.values()) - sum(one.points for one in guards.values())
+    return Reward(total=total, metrics=metrics, guards=guards)
+
+
+def settings_digest(settings: RewardSettings, penalties: PenaltySettings) -> str:
+    """Names the settings that a reward follows from; others have another name."""
+    content = json.dumps([asdict(settings), asdict(penalties)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def reward_record(reward: Reward, settings: str) -> RewardRecord:
+    """Every part of a reward, for the store; `settings` from `settings_digest`."""
+    return RewardRecord(
+        total=reward.total,
+        settings=settings,
+        metrics={
+            key: {
+                "value": one.value,
+                "weight": one.weight,
+                "trust": one.trust,
+                "part": one.part,
+            }
+            for key, one in reward.metrics.items()
+        },
+        guards={
+            key: {"severity": one.severity, "points": one.points, "note": one.note}
+            for key, one in reward.guards.items()
+        },
+    )
+
+
+def stored_reward(record: RewardRecord) -> Reward:
+    """The reward that a record was made of."""
     return Reward(
-        total=sum(parts.values()) - sum(penalties.values()), parts=parts, penalties=penalties
+        total=record.total,
+        metrics={
+            key: MetricPart(value=one["value"], weight=one["weight"], trust=one["trust"])
+            for key, one in record.metrics.items()
+        },
+        guards={
+            key: GuardPart(
+                severity=float(one["severity"]), points=float(one["points"]), note=str(one["note"])
+            )
+            for key, one in record.guards.items()
+        },
     )

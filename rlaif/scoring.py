@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rlaif.evaluator import Assessment, Dialogue, Evaluator, Unscored
 from rlaif.night_work import NightWork
-from rlaif.preference import Reward
-from store.night_records import Scored
+from store.night_records import RewardRecord, Scored
+from store.rewards import load_rewards, save_rewards
 from store.scores import append_score, append_score_failure, load_scores
 
 BATCH = 32
@@ -35,12 +35,24 @@ def score_subjects(
 ) -> ScoringResult:
     """Score what this evaluator has not scored yet; every batch is committed before the next.
 
+    What it has scored gets this night's reward, unless it has one of these settings already.
     A reply that cannot be scored stays unscored with its reason. Raises EvaluatorError when
     nothing can be scored at all, LeaseError when another process took the night over, NightEnds
     when the night is stopped.
     """
+    ids = [subject.id for subject in subjects]
     with work.database.reading() as session:
-        known = load_scores(session, [subject.id for subject in subjects], evaluator.id)
+        known = load_scores(session, ids, evaluator.id)
+        valued = load_rewards(session, work.date, evaluator.id, ids)
+    _value(
+        work,
+        evaluator.id,
+        [
+            (subject, known[subject.id])
+            for subject in subjects
+            if subject.id in known and not _is_current(work, valued.get(subject.id))
+        ],
+    )
     missing = [subject for subject in subjects if subject.id not in known]
     failures: dict[str, int] = {}
     scored = 0
@@ -57,10 +69,32 @@ def score_subjects(
     return ScoringResult(scored=scored, known=len(known), failures=failures)
 
 
+def _is_current(work: NightWork, reward: RewardRecord | None) -> bool:
+    return reward is not None and reward.settings == work.settings_digest
+
+
+def _value(work: NightWork, evaluator_id: str, verdicts: Sequence[tuple[Subject, Scored]]) -> None:
+    """Store the night's reward of verdicts that were there before."""
+    for start in range(0, len(verdicts), BATCH):
+        rewards = {
+            subject.id: work.reward(
+                subject.dialogue, Assessment(values=scored.values, spread=scored.spread)
+            )
+            for subject, scored in verdicts[start : start + BATCH]
+        }
+        with work.writing() as session:
+            save_rewards(session, work.claim, evaluator_id, rewards)
+
+
 def _save(
     work: NightWork, evaluator_id: str, verdicts: Sequence[tuple[Subject, Assessment | Unscored]]
 ) -> None:
     now = work.now()
+    rewards = {
+        subject.id: work.reward(subject.dialogue, verdict)
+        for subject, verdict in verdicts
+        if isinstance(verdict, Assessment)
+    }
     with work.writing() as session:
         for subject, verdict in verdicts:
             reply_id = None if subject.is_candidate else subject.id
@@ -82,15 +116,7 @@ def _save(
                 evaluator=evaluator_id,
                 values=verdict.values,
                 spread=verdict.spread,
-                reward=reward_json(work.reward(subject.dialogue, verdict)),
+                reasons=verdict.reasons,
             )
             append_score(session, scored, now=now)
-
-
-def reward_json(reward: Reward) -> dict[str, object]:
-    """Every part of a reward, for the store."""
-    return {
-        "total": reward.total,
-        "parts": dict(reward.parts),
-        "penalties": dict(reward.penalties),
-    }
+        save_rewards(session, work.claim, evaluator_id, rewards)

@@ -49,7 +49,6 @@ class Night:
     settings: Mapping[str, object]
     decision: str | None
     adapter: str | None
-    report: Mapping[str, object] | None
     steps: tuple[NightStep, ...]
 
 
@@ -86,7 +85,7 @@ class Candidate:
 class Scored:
     """A complete verdict: 12 values of 0..10. The subject is a reply or a candidate, not both.
 
-    `reward` is the reward with all its parts as JSON, None for an evaluator that only gates.
+    `reasons`: the evaluator's own words, one per sample it drew; empty when it gives none.
     """
 
     subject_id: str
@@ -95,7 +94,68 @@ class Scored:
     evaluator: str
     values: Mapping[str, float]
     spread: Mapping[str, float] = field(default_factory=dict)
-    reward: Mapping[str, object] | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFailure:
+    """That an evaluator could not score a subject, and why."""
+
+    evaluator: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustRecord:
+    """How far a metric counted in a night (0..1) and why; kappa None: too few reviews to say."""
+
+    metric: str
+    weight: float
+    kappa: float | None
+    low: float | None
+    high: float | None
+    reviews: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardRecord:
+    """A reward in points with every part, as a night used it.
+
+    metrics: metric -> value (0..10), weight (its share), trust (0..1), part (the product).
+    guards: guard -> severity (0..1), points (what that cost), note. settings: a digest of the
+    settings it followed from, which are in the night's row.
+    """
+
+    total: float
+    settings: str
+    metrics: Mapping[str, Mapping[str, float]]
+    guards: Mapping[str, Mapping[str, float | str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVerdict:
+    """A verdict and what it was worth in a night; both None where no night used it."""
+
+    evaluator: str
+    at: datetime
+    values: Mapping[str, float]
+    spread: Mapping[str, float]
+    reasons: tuple[str, ...]
+    night_date: str | None
+    reward: RewardRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardPair:
+    """A pair with the rewards of both options in its night."""
+
+    pair_id: str
+    chosen_id: str
+    rejected_id: str
+    source: str
+    chosen: RewardRecord
+    rejected: RewardRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ class NightRow(Base):
     settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     decision: Mapped[str | None]
     adapter_id: Mapped[str | None] = mapped_column(ForeignKey("adapters.id"))
-    report: Mapped[dict[str, object] | None] = mapped_column(JSON)
 
 
 class NightStepRow(Base):
@@ -41,6 +40,68 @@ class NightStepRow(Base):
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
     detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class NightTurnRow(Base):
+    """A turn that a night read; another night that reads it has a row of its own."""
+
+    __tablename__ = "night_turns"
+    __table_args__ = (Index("ix_night_turns_turn", "turn_id"),)
+
+    night_date: Mapped[str] = mapped_column(
+        ForeignKey("nights.date", ondelete="CASCADE"), primary_key=True
+    )
+    turn_id: Mapped[str] = mapped_column(
+        ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+class NightTrustRow(Base):
+    """How far a metric counted in a night, frozen when it began to score."""
+
+    __tablename__ = "night_trust"
+
+    night_date: Mapped[str] = mapped_column(
+        ForeignKey("nights.date", ondelete="CASCADE"), primary_key=True
+    )
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    weight: Mapped[float]
+    kappa: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    reviews: Mapped[int]
+
+
+class NightRewardRow(Base):
+    """What a verdict was worth in a night, with every part; `settings` is a digest of theirs."""
+
+    __tablename__ = "night_rewards"
+    __table_args__ = (Index("ix_night_rewards_score", "score_id"),)
+
+    night_date: Mapped[str] = mapped_column(
+        ForeignKey("nights.date", ondelete="CASCADE"), primary_key=True
+    )
+    score_id: Mapped[int] = mapped_column(
+        ForeignKey("scores.id", ondelete="CASCADE"), primary_key=True
+    )
+    total: Mapped[float]
+    settings: Mapped[str]
+    metrics: Mapped[dict[str, dict[str, float]]] = mapped_column(JSON)
+    guards: Mapped[dict[str, dict[str, float | str]]] = mapped_column(JSON)
+
+
+class NightTrainingRow(Base):
+    """A pair that a night trained on, whether or not its adapter was published."""
+
+    __tablename__ = "night_training"
+    __table_args__ = (Index("ix_night_training_pair", "pair_id"),)
+
+    night_date: Mapped[str] = mapped_column(
+        ForeignKey("nights.date", ondelete="CASCADE"), primary_key=True
+    )
+    pair_id: Mapped[str] = mapped_column(
+        ForeignKey("pairs.id", ondelete="CASCADE"), primary_key=True
+    )
 
 
 class CandidateRow(Base):
@@ -98,7 +159,7 @@ class ScoreRow(Base):
     topic: Mapped[float]
     trust: Mapped[float]
     spread: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
-    reward: Mapped[dict[str, object] | None] = mapped_column(JSON)
+    reasons: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ScoreFailureRow(Base):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from store.errors import LeaseError
 from store.night_records import Night, NightClaim, NightEnd, NightStatus, NightStep
-from store.night_tables import NightRow, NightStepRow
+from store.night_tables import NightRewardRow, NightRow, NightStepRow, NightTrustRow
 from store.turns import one_of
 
 NIGHT_STATUSES: tuple[NightStatus, ...] = get_args(NightStatus)
@@ -46,6 +46,8 @@ def claim_night(
         return None
     if row.status in _TO_DO_AGAIN:
         session.execute(delete(NightStepRow).where(NightStepRow.night_date == date))
+        session.execute(delete(NightTrustRow).where(NightTrustRow.night_date == date))
+        session.execute(delete(NightRewardRow).where(NightRewardRow.night_date == date))
         row.settings = settings
     row.status, row.finished_at, row.decision = "running", None, None
     row.lease_owner, row.lease_until = owner, now + lease
@@ -117,6 +119,13 @@ def progress_step(
     session.flush()
 
 
+def note_step(session: Session, claim: NightClaim, step: str, detail: dict[str, object]) -> None:
+    """Keep what a step found without completing it. `detail` as in `finish_step`; LeaseError."""
+    check_fence(session, claim)
+    session.get_one(NightStepRow, (claim.date, step)).detail = detail
+    session.flush()
+
+
 def finish_step(
     session: Session, claim: NightClaim, step: str, detail: dict[str, object], now: datetime
 ) -> NightStep:
@@ -139,16 +148,14 @@ def finish_night(
     status: NightEnd,
     decision: str,
     adapter_id: str | None,
-    report: dict[str, object],
     now: datetime,
 ) -> None:
     """End the night and its lease; `waiting` and `stopped` may be claimed again.
 
-    `report` must hold no text and no id of a visitor: erasure does not look inside. Raises
-    LeaseError.
+    Raises LeaseError.
     """
     row = check_fence(session, claim)
-    row.status, row.decision, row.adapter_id, row.report = status, decision, adapter_id, report
+    row.status, row.decision, row.adapter_id = status, decision, adapter_id
     row.finished_at = None if status in OPEN else now
     row.lease_owner = row.lease_until = None
     session.flush()
@@ -186,7 +193,6 @@ def _insert(session: Session, date: str, settings: dict[str, object], now: datet
         settings=settings,
         decision=None,
         adapter_id=None,
-        report=None,
     )
     try:
         with session.begin_nested():
@@ -227,6 +233,5 @@ def _night(row: NightRow, steps: list[NightStepRow]) -> Night:
         settings=dict(row.settings),
         decision=row.decision,
         adapter=row.adapter_id,
-        report=None if row.report is None else dict(row.report),
         steps=tuple(_step(step) for step in steps),
     )

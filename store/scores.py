@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store.batches import batches
-from store.night_records import Scored
+from store.night_records import Scored, ScoreFailure
 from store.night_tables import CandidateRow, ScoreFailureRow, ScoreRow
 from store.tables import ReplyRow
 
@@ -49,7 +49,7 @@ def append_score(session: Session, scored: Scored, *, now: datetime) -> bool:
         evaluator=scored.evaluator,
         at=now,
         spread=dict(scored.spread),
-        reward=None if scored.reward is None else dict(scored.reward),
+        reasons=list(scored.reasons) or None,
         **scored.values,
     )
     try:
@@ -98,15 +98,22 @@ def load_scores(session: Session, subject_ids: Sequence[str], evaluator: str) ->
     return found
 
 
-def count_failures(session: Session, evaluator: str, since: datetime) -> int:
-    """Return how many replies and candidates the evaluator failed on and never scored."""
-    scored = select(ScoreRow.subject_id).where(ScoreRow.evaluator == evaluator)
-    wanted = select(func.count(ScoreFailureRow.subject_id.distinct())).where(
-        ScoreFailureRow.evaluator == evaluator,
-        ScoreFailureRow.at >= since,
-        ScoreFailureRow.subject_id.not_in(scored),
-    )
-    return session.scalar(wanted) or 0
+def list_failures(session: Session, subject_id: str) -> list[ScoreFailure]:
+    """Return when which evaluator could not score a reply or candidate, oldest first."""
+    wanted = select(ScoreFailureRow).where(ScoreFailureRow.subject_id == subject_id)
+    return [
+        ScoreFailure(evaluator=row.evaluator, reason=row.reason, at=row.at)
+        for row in session.scalars(wanted.order_by(ScoreFailureRow.id))
+    ]
+
+
+def reply_or_candidate_text(session: Session, subject_id: str) -> str | None:
+    """Return the text of what may be scored; None when there is no such reply or candidate."""
+    reply = session.get(ReplyRow, subject_id)
+    if reply is not None:
+        return reply.text
+    candidate = session.get(CandidateRow, subject_id)
+    return None if candidate is None else candidate.text
 
 
 def metric_values(row: ScoreRow) -> dict[str, float]:
@@ -152,5 +159,5 @@ def _record(row: ScoreRow) -> Scored:
         evaluator=row.evaluator,
         values=metric_values(row),
         spread=dict(row.spread),
-        reward=None if row.reward is None else dict(row.reward),
+        reasons=tuple(row.reasons or ()),
     )

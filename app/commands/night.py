@@ -12,9 +12,12 @@ from rlaif.report import report_json, summarise_night, with_files
 from rlaif.report_html import write_report
 from rlaif.report_markdown import report_markdown
 from rlaif.report_texts import STATUS, STEPS
+from rlaif.report_verdicts import verdicts_json, verdicts_text
 from store.database import open_database
 from store.night_records import Night
 from store.nights import list_nights
+from store.rewards import list_verdicts
+from store.scores import list_failures, reply_or_candidate_text
 
 _SHOWN = 14
 
@@ -45,6 +48,27 @@ def report(date: str | None, home: Path | None, as_json: bool) -> None:
     else:
         click.echo(report_markdown(summary), nl=False)
     click.echo(f"written: {', '.join(str(path) for path in paths)}", err=True)
+
+
+@command.command("show")
+@click.argument("subject")
+@home_option
+@json_option
+def show(subject: str, home: Path | None, as_json: bool) -> None:
+    """Print every part of what a reply or candidate (SUBJECT, its id) was worth, night by night."""
+    settings = load_settings(home)
+    with open_database(settings.database_url).reading() as session:
+        text = reply_or_candidate_text(session, subject)
+        verdicts = list_verdicts(session, subject)
+        failures = list_failures(session, subject)
+    if text is None:
+        raise click.ClickException(
+            f"no reply and no candidate has the id {subject!r}; `yogeiko night report` names some"
+        )
+    if as_json:
+        print_json(verdicts_json(subject, text, verdicts, failures))
+    else:
+        click.echo(verdicts_text(subject, text, verdicts, failures))
 
 
 @command.command("status")

@@ -1,4 +1,4 @@
-"""`yogeiko night report` and `status`, over a store."""
+"""`yogeiko night report`, `show` and `status`, over a store."""
 
 import json
 from datetime import UTC, datetime
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from app.commands.night import command
+from rlaif.metrics import METRIC_KEYS
 from store.database import open_database
+from store.night_tables import ScoreFailureRow
 from tests.rlaif.made_up_night import DATE, make_night
 
 NOW = datetime(2026, 9, 23, 18, 0, tzinfo=UTC)
@@ -41,7 +44,9 @@ def test_report_as_json_equals_its_file(home: Path) -> None:
         "margin": 7,
         "below_bar": 4,
         "duplicate": 2,
+        "conflict": 1,
         "personal_data": 1,
+        "unscored": 1,
     }
 
 
@@ -51,6 +56,43 @@ def test_status_tells_every_night(home: Path) -> None:
     told = json.loads(CliRunner().invoke(command, ["status", "--json", "--home", str(home)]).stdout)
     assert [(one["date"], one["status"]) for one in told] == [(DATE, "refused")]
     assert told[0]["steps"][0] == {"step": "collect", "done": 24, "total": 24, "finished": True}
+
+
+def test_show_prints_every_part(home: Path) -> None:
+    reported = CliRunner().invoke(command, ["report", "--json", "--home", str(home)])
+    pair = json.loads(reported.stdout)["reward_pairs"][0]
+    for side in ("chosen", "rejected"):
+        arguments = ["show", pair[f"{side}_id"], "--home", str(home)]
+        told = json.loads(CliRunner().invoke(command, [*arguments, "--json"]).stdout)
+        (verdict,) = told["verdicts"]
+        assert verdict["night"] == DATE
+        assert verdict["reward"] == pair[side]
+        assert verdict["reasons"] == ["会話を受けとめている"]
+        assert set(verdict["reward"]["metrics"]) == set(METRIC_KEYS)
+        parts = verdict["reward"]["metrics"].values()
+        points = [guard["points"] for guard in verdict["reward"]["guards"].values()]
+        for part in parts:
+            assert part["part"] == part["weight"] * part["trust"] * part["value"]
+        assert verdict["reward"]["total"] == pytest.approx(
+            sum(part["part"] for part in parts) - sum(points)
+        )
+        text = CliRunner().invoke(command, arguments).stdout
+        assert f"{verdict['reward']['total']:+8.3f}" in text
+        assert "reason: 会話を受けとめている" in text
+        assert all(key in text for key in (*METRIC_KEYS, "dullness", "length", "3f9a1c02d7e4"))
+
+
+def test_show_says_why_something_has_no_score(home: Path) -> None:
+    database = open_database(f"sqlite:///{home / 'yogeiko.db'}")
+    with database.reading() as session:
+        reply = session.scalars(select(ScoreFailureRow.subject_id)).first()
+    database.close()
+    assert reply is not None
+    done = CliRunner().invoke(command, ["show", reply, "--home", str(home)])
+    assert "not scored: 文が長すぎる" in done.stdout
+    nothing = CliRunner().invoke(command, ["show", "nobody", "--home", str(home)])
+    assert nothing.exit_code == 1
+    assert "no reply and no candidate has the id 'nobody'" in nothing.output
 
 
 def test_before_the_first_night(tmp_path: Path) -> None:

@@ -70,7 +70,6 @@ class Site:
                     status=status,
                     decision=status,
                     adapter_id=None,
-                    report={},
                     now=at,
                 )
 

@@ -64,7 +64,6 @@ def learn(house: House, turn_id: str, conversation: str, *, date: str, adapter: 
             status="published",
             decision="published",
             adapter_id=adapter,
-            report={},
             now=NOW,
         )
 

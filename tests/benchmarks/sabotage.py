@@ -134,8 +134,10 @@ class _FewDraws(NightGates):
 
     draws = 1
 
-    def setup(self, folder: Path, progress: Callable[[int, int | None], None]) -> MeasureSetup:
-        return replace(super().setup(folder, progress), draws=self.draws)
+    def setup(
+        self, adapter: MeasuredAdapter, progress: Callable[[int, int | None], None]
+    ) -> MeasureSetup:
+        return replace(super().setup(adapter, progress), draws=self.draws)
 
 
 def _judged(candidate: Measurements, anchor: Measurements) -> dict[str, object]:
@@ -198,7 +200,7 @@ def run_sabotage(settings: Settings, count: int, names: Sequence[str]) -> dict[s
     anchor = MeasuredAdapter(id=shipped.id, folder=Path(shipped.folder))
     taught = {name: _teach(settings, card, anchor.folder, name, count) for name in names}
     models = NightModels(settings, card)
-    gates = _FewDraws(settings, database, models, {})
+    gates = _FewDraws(settings, database, models)
     engine = models.engine()
     measured: dict[str, Measurements] = {}
     minutes: dict[str, float] = {}

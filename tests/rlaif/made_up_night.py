@@ -2,13 +2,16 @@
 
 import json
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from rlaif.gates import gate_names
+from rlaif.preference import GuardPart, MetricPart, Reward
 from rlaif.report import Example, write_examples
+from rlaif.reward import reward_record
 from store.adapters import deploy, ensure_adapter
 from store.candidates import append_candidates, list_candidates
 from store.gate_results import save_gate_results
@@ -20,11 +23,21 @@ from store.night_records import (
     NightClaim,
     NightEnd,
     Scored,
+    TrustRecord,
 )
-from store.nights import begin_step, claim_night, finish_night, finish_step, progress_step
+from store.night_scope import save_night_turns, save_training_pairs
+from store.nights import (
+    begin_step,
+    claim_night,
+    finish_night,
+    finish_step,
+    note_step,
+    progress_step,
+)
 from store.pair_queue import save_conflicts, save_drops
 from store.pairs import list_pairs, save_pairs
 from store.records import Adapter, Turn
+from store.rewards import freeze_trust, list_trust, save_rewards
 from store.scores import METRIC_COLUMNS, append_score, append_score_failure
 from store.visitors import Owner
 from tests.store import rehearsal
@@ -80,33 +93,58 @@ EXAMPLES = (
 )
 
 
+Talked = tuple[Owner, list[Turn]]
+
+
 def make_night(
-    session: Session, folder: Path, now: datetime, status: NightEnd, *, turns: int = 24
-) -> None:
-    """Fill the store and the night's folder with a night of that ending."""
-    rng = random.Random(11)
+    session: Session,
+    folder: Path,
+    now: datetime,
+    status: NightEnd,
+    *,
+    turns: int = 24,
+    date: str = DATE,
+    talked: Talked | None = None,
+) -> Talked:
+    """Fill the store and the night's folder with a night of that ending.
+
+    `talked` is what an earlier night read as well; without it somebody talks for `turns` turns.
+    """
+    rng = random.Random(f"11 {date}")
     ensure_adapter(session, _adapter(BEFORE, now))
     deploy(session, BEFORE, who="night", why="test", now=now - timedelta(days=1))
-    said = [
-        (f"{SAID} {SECRET} {number}", "まあ、それは大変でしたわね。") for number in range(turns)
-    ]
-    owner, talked = rehearsal.talk(session, now - timedelta(hours=9), *said)
-    claim = claim_night(session, DATE, owner="test", lease=timedelta(hours=9), now=now, settings={})
+    if talked is None:
+        said = [
+            (f"{SAID} {SECRET} {number}", "まあ、それは大変でしたわね。") for number in range(turns)
+        ]
+        talked = rehearsal.talk(session, now - timedelta(hours=9), *said)
+    turns = len(talked[1])
+    claim = claim_night(session, date, owner="test", lease=timedelta(hours=9), now=now, settings={})
     assert claim is not None
     details: dict[str, dict[str, object]] = {
-        "collect": {"turns": turns, "visitors": 1, "adapter": BEFORE},
-        "train": {"adapter": ADAPTER, "pairs": 8, "replay": 4},
+        # The figures of the report come from rows: these are wrong on purpose.
+        "collect": {"turns": 999, "visitors": 999, "adapter": BEFORE},
+        "train": {"adapter": ADAPTER, "pairs": 999, "replay": 4},
+        "gate": HEALTH,
     }
-    last = {"skipped": "pair", "failed": "train", "stopped": "train"}.get(status, "publish")
+    last = {
+        "skipped": "pair",
+        "waiting": "inbox",
+        "failed": "train",
+        "stopped": "train",
+    }.get(status, "publish")
     moment = now
     for position, (step, seconds) in enumerate(LENGTHS.items(), start=1):
         begin_step(session, claim, step, position, moment)
         progress_step(session, claim, step, turns, turns)
-        _make(session, claim, step, (owner, talked), rng, moment)
+        _make(session, claim, step, talked, rng, moment)
         moment += timedelta(seconds=seconds)
-        if step == last and status in ("failed", "stopped"):
+        if step == last and status in ("failed", "stopped", "waiting"):
             break
-        if step == "publish" and status == "refused":
+        if step == "train":
+            save_training_pairs(session, claim, [pair.id for pair in list_pairs(session, date)])
+        if step == "gate" and status == "refused":
+            note_step(session, claim, step, HEALTH)
             break
         finish_step(session, claim, step, details.get(step, {}), moment)
         if step == last:
@@ -116,7 +154,7 @@ def make_night(
         _files(folder, rng)
     if status == "published":
         ensure_adapter(session, _adapter(ADAPTER, now))
-        link_pairs(session, ADAPTER, [pair.id for pair in list_pairs(session, DATE)])
+        link_pairs(session, ADAPTER, [pair.id for pair in list_pairs(session, date)])
         deploy(session, ADAPTER, who="night", why="test", now=moment)
     finish_night(
         session,
@@ -124,11 +162,20 @@ def make_night(
         status=status,
         decision=_DECISIONS[status],
         adapter_id=ADAPTER if status == "published" else None,
-        report={},
         now=moment,
     )
+    return talked
 
 
+HEALTH: dict[str, object] = {
+    "evaluators": {
+        "candidate": {
+            "correlation": {"value": 0.38, "low": 0.27, "high": 0.48, "n": 402},
+            "unscored": {"embedded-2c91": {}, "fed-77d0": {"the reply is blank": 2}},
+        },
+        "active": {"correlation": None, "unscored": {}},
+    }
+}
 _DECISIONS: dict[NightEnd, str] = {
     "published": f"published {ADAPTER}",
     "refused": "The old adapter stays: 2 of 43 gates failed: voice.active is 0.071 against 0.04.",
@@ -143,14 +190,17 @@ def _make(
     session: Session,
     claim: NightClaim,
     step: str,
-    talked: tuple[Owner, list[Turn]],
+    talked: Talked,
     rng: random.Random,
     now: datetime,
 ) -> None:
     owner, turns = talked
+    if step == "collect":
+        save_night_turns(session, claim, [turn.id for turn in turns])
     if step == "score":
-        for turn in turns[:-2]:
-            append_score(session, _verdict(turn.replies[0].id, None, 5.2, rng), now=now)
+        freeze_trust(session, claim, _trust(rng))
+        replies = [_verdict(turn.replies[0].id, None, 5.2, rng) for turn in turns[:-2]]
+        _score(session, claim, replies, rng, now)
         for turn in turns[-2:]:
             append_score_failure(
                 session,
@@ -164,17 +214,19 @@ def _make(
         made = [rehearsal.candidate(turn, number) for turn in turns for number in range(4)]
         append_candidates(session, claim, made, now=now)
     if step == "score_candidates":
-        for one in list_candidates(session, DATE):
-            append_score(session, _verdict(None, one.id, 6.1, rng), now=now)
+        made_up = [_verdict(None, one.id, 6.1, rng) for one in list_candidates(session, claim.date)]
+        _score(session, claim, made_up, rng, now)
     if step == "pair":
+        candidates = {one.turn_id: one.id for one in list_candidates(session, claim.date)}
         pairs = [
-            rehearsal.pair(owner, turn, f"{turn.id}a", f"{turn.id}b", source=source)
+            rehearsal.pair(owner, turn, candidates[turn.id], turn.replies[0].id, source=source)
             for turn, source in zip(
                 turns, ["score"] * 5 + ["edit"] + ["regenerated"] * 2, strict=False
             )
         ]
         save_pairs(session, claim, pairs, now=now)
         reasons = ["margin"] * 7 + ["below_bar"] * 4 + ["duplicate"] * 2 + ["personal_data"]
+        reasons += ["unscored", "conflict"]
         drops = [
             NewDrop(turn_id=turn.id, reason=reason)
             for turn, reason in zip(turns[8:], reasons, strict=False)
@@ -194,7 +246,6 @@ def _verdict(reply: str | None, candidate: str | None, level: float, rng: random
         metric: min(10.0, max(0.0, rng.gauss(level + (at % 4 - 1.5) * 0.5, 1.1)))
         for at, metric in enumerate(METRIC_COLUMNS)
     }
-    total = sum(values.values()) / len(values) + rng.gauss(0, 0.7)
     return Scored(
         subject_id=reply or candidate or "",
         reply_id=reply,
@@ -202,8 +253,54 @@ def _verdict(reply: str | None, candidate: str | None, level: float, rng: random
         evaluator=EVALUATORS[0],
         values=values,
         spread={metric: abs(rng.gauss(0.5, 0.1)) for metric in METRIC_COLUMNS},
-        reward={"total": total, "parts": {}, "penalties": {}},
+        reasons=("会話を受けとめている",),
     )
+
+
+def _trust(rng: random.Random) -> list[TrustRecord]:
+    """Half of the metrics have too few reviews to say anything."""
+    trust = []
+    for at, metric in enumerate(METRIC_COLUMNS):
+        kappa = rng.uniform(0.1, 0.5) if at % 2 else None
+        trust.append(
+            TrustRecord(
+                metric=metric,
+                weight=0.5 if kappa is None else kappa / 0.6,
+                kappa=kappa,
+                low=None if kappa is None else kappa - 0.2,
+                high=None if kappa is None else kappa + 0.2,
+                reviews=31 if at % 2 else at,
+            )
+        )
+    return trust
+
+
+def _score(
+    session: Session,
+    claim: NightClaim,
+    verdicts: Sequence[Scored],
+    rng: random.Random,
+    now: datetime,
+) -> None:
+    """Store verdicts, where they are new, and what they are worth in this night."""
+    weights = {one.metric: one.weight for one in list_trust(session, claim.date)}
+    rewards = {}
+    for one in verdicts:
+        append_score(session, one, now=now)
+        metrics = {
+            key: MetricPart(value=value, weight=1 / 12, trust=weights[key])
+            for key, value in one.values.items()
+        }
+        severity = max(0.0, rng.gauss(0.0, 0.4))
+        guard = GuardPart(severity=severity, points=3 * severity, note="70% of it fits any turn")
+        total = sum(part.part for part in metrics.values()) - guard.points
+        reward = Reward(
+            total=total,
+            metrics=metrics,
+            guards={"dullness": guard, "length": GuardPart(severity=0.0, points=0.0)},
+        )
+        rewards[one.subject_id] = reward_record(reward, "3f9a1c02d7e4")
+    save_rewards(session, claim, EVALUATORS[0], rewards)
 
 
 def _gates(session: Session, claim: NightClaim, *, refused: bool, rng: random.Random) -> None:

@@ -29,6 +29,7 @@ from rlaif.pair_proposals import ProposalSettings
 from rlaif.pairs import PairSettings
 from rlaif.publish import ServedBase
 from rlaif.train import PreferenceRun, PreferenceSettings, train_preferences
+from rlaif.trust import MetricTrust
 from store.adapters import deploy, ensure_adapter
 from store.database import Database
 from store.records import Adapter
@@ -77,6 +78,8 @@ class Bench:
     stop_after: str | None = None
     told: list[StepProgress] = field(default_factory=list)
     trainings: int = 0
+    trust: Callable[[], dict[str, MetricTrust]] = dict
+    measured_with: list[Mapping[str, float]] = field(default_factory=list)
     _engine: LocalEngine | None = None
 
     def parts(self) -> NightParts:
@@ -86,7 +89,7 @@ class Bench:
             training_evaluator=lambda: self.evaluator,
             engine=self._speaking,
             close_engine=self._close,
-            trust={},
+            trust=self.trust,
             train=self._train,
             measure=self._measure,
             examples=lambda _engine, _before, _after: [],
@@ -132,6 +135,7 @@ class Bench:
         self, engine: Engine, adapter: MeasuredAdapter, progress: Callable[[int, int | None], None]
     ) -> Measurements:
         progress(1, 1)
+        self.measured_with.append(adapter.trust)
         measured = sound(adapter.id, seed=1)
         fresh = "-night-" in adapter.id
         return better(measured) if fresh and self.better else measured

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from persona.engine import Message
 from rlaif.evaluator import Assessment
 from rlaif.metrics import METRIC_KEYS
-from rlaif.preference import Option, OptionKind, PromptGroup, Reward, Signal
+from rlaif.preference import MetricPart, Option, OptionKind, PromptGroup, Reward, Signal
 
 
 def option(
@@ -28,7 +28,11 @@ def option(
         assessment=assessment,
         reward=None
         if reward is None
-        else Reward(total=reward, parts={"topic": reward}, penalties={}),
+        else Reward(
+            total=reward,
+            metrics={"topic": MetricPart(value=reward, weight=1.0, trust=1.0)},
+            guards={},
+        ),
         signals=frozenset(signals),
     )
 

@@ -42,7 +42,9 @@ def test_a_verdict_becomes_an_assessment() -> None:
         told: list[int] = []
         verdicts = _evaluator(judge).assess([DIALOGUE, DIALOGUE], told.append)
     assert told == [1, 2]
-    whole = Assessment(values=dict.fromkeys(METRIC_KEYS, 6.0), spread={})
+    whole = Assessment(
+        values=dict.fromkeys(METRIC_KEYS, 6.0), spread={}, reasons=("話は聞いている。",)
+    )
     assert verdicts == [whole, whole]
     assert judge.requests[0]["temperature"] == 0.0
 
@@ -127,6 +129,8 @@ def test_samples_give_mean_and_spread() -> None:
         (verdict,) = _evaluator(judge, JudgingSettings(samples=2)).assess([DIALOGUE])
     assert isinstance(verdict, Assessment)
     assert verdict.values["trust"] == 6.0
+    assert len(verdict.reasons) == 2
+    assert all(verdict.reasons)
     assert verdict.spread["trust"] == pytest.approx(8**0.5)  # of 4 and 8, n - 1
     assert len({request["seed"] for request in judge.requests}) == 2
 

@@ -15,7 +15,7 @@ from rlaif.pairs import (
     ProposalSettings,
     make_pairs,
 )
-from rlaif.preference import Option, PromptGroup
+from rlaif.preference import GuardPart, Option, PromptGroup
 from tests.rlaif.pairing import group, option
 
 HOUSE = PairHistory(seed_rows=4000)
@@ -62,13 +62,6 @@ def test_the_rarest_good_reply_beats_the_commonest_bad_one() -> None:
     assert (ours.chosen_id, ours.rejected_id) == ("rare good", "common bad")
     assert ours.source == "score"
     assert ours.margin == pytest.approx(5.0)
-
-
-def test_given_rarity_is_used_instead_of_n_grams() -> None:
-    turn = group("turn", three(7.0, 1.0, 7.0))
-    for favourite in ("o0", "o2"):
-        made = make_pairs([turn], SETTINGS, HOUSE, Random(1), rarity={favourite: 1.0})
-        assert made.pairs[0].chosen_id == favourite
 
 
 def test_nothing_under_the_bar_of_the_night_is_chosen() -> None:
@@ -209,7 +202,9 @@ def test_a_signal_against_a_top_fifth_reply_is_withheld(signal: str) -> None:
 def test_a_reply_that_breaks_a_guard_is_never_chosen() -> None:
     bad = option("edit", WALK, 5.0, kind="edit")
     assert bad.reward is not None
-    bad = replace(bad, reward=replace(bad.reward, penalties={"register": 2.5}))
+    bad = replace(
+        bad, reward=replace(bad.reward, guards={"register": GuardPart(severity=1.0, points=2.5)})
+    )
     made = pair(group("turn", [option("o", STOCK, 5.0, "edited", kind="reply"), bad]))
     assert made.pairs == ()
     assert set(reasons(made)) <= {"chosen_breaks_guard", "conflict"}

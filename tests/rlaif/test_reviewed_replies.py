@@ -101,8 +101,8 @@ def test_what_it_was_fitted_on_does_not_vouch_for_it(
             append_score(session, verdict(turn.replies[0].id, value), now=now)
             append_review(session, _review(turn.replies[0].id, value), now=now)
     later = now + timedelta(days=1)
-    assert evaluator_trust(database, EVALUATOR, None, later)["trust"] == 1.0
-    assert evaluator_trust(database, EVALUATOR, now, later)["trust"] == 0.5
+    assert evaluator_trust(database, EVALUATOR, None, later)["trust"].weight == 1.0
+    assert evaluator_trust(database, EVALUATOR, now, later)["trust"].weight == 0.5
 
 
 def test_heads_say_up_to_when_they_learnt(tmp_path: Path, now: datetime) -> None:

@@ -5,8 +5,14 @@ import pytest
 from rlaif.errors import PairingError
 from rlaif.evaluator import Assessment
 from rlaif.metrics import METRIC_KEYS
-from rlaif.penalties import TextFacts
-from rlaif.reward import RewardSettings, reward_of
+from rlaif.penalties import PenaltySettings, TextFacts
+from rlaif.reward import (
+    RewardSettings,
+    reward_of,
+    reward_record,
+    settings_digest,
+    stored_reward,
+)
 
 ASSESSMENT = Assessment(
     values={key: float(at % 11) for at, key in enumerate(METRIC_KEYS)}, spread={}
@@ -35,6 +41,13 @@ def test_trust_takes_a_metric_down_and_guards_stay() -> None:
     reward = reward_of(ASSESSMENT, facts, settings, {"consistency": 0.0, "attentiveness": 0.5})
     assert reward.parts == {"attentiveness": 0.25, "consistency": 0.0}
     assert reward.penalties == {"dullness": 1.5}
+    record = reward_record(reward, settings_digest(settings, PenaltySettings()))
+    assert record.metrics["attentiveness"]["weight"] == 0.5
+    assert record.metrics["attentiveness"]["trust"] == 0.5
+    assert record.guards["dullness"]["severity"] == 0.5
+    assert stored_reward(record) == reward
+    other = PenaltySettings(longest=61)
+    assert record.settings != settings_digest(settings, other)
     assert reward.total == pytest.approx(0.25 - 1.5)
 
 

@@ -42,7 +42,6 @@ def main() -> None:
             status="published",
             decision="published v2",
             adapter_id=None,
-            report={},
             now=datetime.now(UTC),
         )
 

@@ -80,7 +80,6 @@ def verdict(reply_id: str, value: float = 6.0, *, evaluator: str = EVALUATOR) ->
         evaluator=evaluator,
         values=dict.fromkeys(METRIC_COLUMNS, value),
         spread={"trust": 0.5},
-        reward={"total": value, "parts": {"trust": value}, "penalties": {}},
     )
 
 

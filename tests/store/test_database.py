@@ -17,9 +17,11 @@ from store.adapters import active_adapter, load_adapter
 from store.database import SQLITE_PRAGMAS, Database, alembic_config, open_database
 from store.errors import DatabaseError
 from store.learning import list_learnable
+from store.night_counts import count_night
 from store.night_tables import METADATA
+from store.nights import load_night
 from store.pairs import save_pairs
-from store.scores import append_score
+from store.scores import append_score, load_scores
 from store.turns import list_turns
 from store.visitors import Owner, ensure_visitor, list_visitors, new_id
 from tests.store.databases import fresh_url
@@ -92,6 +94,57 @@ def test_a_database_of_the_first_version_opens_with_its_data(url: str, now: date
         assert append_score(session, verdict("r"), now=now)
         context = MigrationContext.configure(session.connection())
         assert compare_metadata(context, METADATA) == []
+    database.close()
+
+
+_SECOND_VERSION_ROWS = (
+    f"INSERT INTO nights (date, status, fencing_token, started_at, settings, adapter_id, report) "
+    f"VALUES ('2026-09-01', 'published', 1, {_AT}, '{{}}', 'v1', '{{}}')",
+    f"INSERT INTO nights (date, status, fencing_token, started_at, settings) "
+    f"VALUES ('2026-09-02', 'stopped', 1, {_AT}, '{{}}')",
+    "INSERT INTO pair_drops (night_date, turn_id, reason, detail) "
+    "VALUES ('2026-09-01', 't', 'margin', '')",
+    "INSERT INTO pairs (id, night_date, visitor_id, turn_id, turns, facts, chosen_id, chosen, "
+    "rejected_id, rejected, source, disagreement, status, created_at) VALUES ('p', '2026-09-01', "
+    f"'{'a' * 32}', 't', '[]', '[]', 'r', '', 'x', '', 'score', 0, 'proposed', {_AT})",
+    "INSERT INTO adapter_pairs VALUES ('v1', 'p')",
+    *(
+        f"INSERT INTO night_steps (night_date, step, position, started_at, finished_at, done, "
+        f"detail) VALUES ('{date}', '{step}', 1, {_AT}, {_AT}, 0, '{{}}')"
+        for date, step in (
+            ("2026-09-01", "score"),
+            ("2026-09-01", "pair"),
+            ("2026-09-02", "collect"),
+            ("2026-09-02", "score"),
+        )
+    ),
+    "INSERT INTO scores (subject_id, reply_id, evaluator, at, agency, attentiveness, consistency, "
+    "ease, empathetic, emotion, enjoyability, humanness, personality, respeak, topic, trust, "
+    f"spread, reward) VALUES ('r', 'r', 'e', {_AT}, {', '.join('1' * 12)}, '{{}}', "
+    "'{\"total\": 1}')",
+)
+
+
+def test_a_database_of_the_second_version_keeps_its_nights(url: str, now: datetime) -> None:
+    _make_first_version(url)
+    database = open_database(url)
+    with database.session() as session:
+        command.downgrade(alembic_config(session.connection()), "0002")
+        for statement in _SECOND_VERSION_ROWS:
+            session.connection().exec_driver_sql(statement)
+    database.close()
+    database = open_database(url)
+    with database.session() as session:
+        counts = count_night(session, "2026-09-01")
+        assert (counts.turns, counts.visitors, counts.paired_turns) == (1, 1, 1)
+        assert (counts.trained_pairs, counts.linked_pairs) == (1, 1)
+        assert set(load_scores(session, ["r"], "e")) == {"r"}
+        over, open_ = (load_night(session, date) for date in ("2026-09-01", "2026-09-02"))
+        assert over is not None
+        assert open_ is not None
+        assert all(step.finished_at is not None for step in over.steps)
+        done = {step.step: step.finished_at is not None for step in open_.steps}
+        assert done == {"collect": True, "score": False}, "its rewards have to be made again"
     database.close()
 
 

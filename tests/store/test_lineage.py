@@ -57,9 +57,7 @@ def test_receipts_name_night_and_version(database: Database, now: datetime) -> N
             link_pairs(session, name, ids)
             link_pairs(session, name, ids)
         _deploy(session, now, "v2")
-        finish_night(
-            session, mine, status="published", decision="", adapter_id="v2", report={}, now=now
-        )
+        finish_night(session, mine, status="published", decision="", adapter_id="v2", now=now)
         assert learned_receipts(session, [used.id, unused.id]) == {
             used.id: [
                 Receipt(date=DATE, adapter="v2", deployed=True),

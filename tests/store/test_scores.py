@@ -1,7 +1,7 @@
 """Verdicts are stored once, and only for what still exists."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from store.candidates import append_candidates, list_candidates
 from store.database import Database
 from store.erase import erase_visitor
 from store.night_tables import ScoreRow
-from store.scores import append_score, append_score_failure, count_failures, load_scores
+from store.scores import append_score, append_score_failure, list_failures, load_scores
 from tests.store.rehearsal import DATE, EVALUATOR, candidate, claim, talk, verdict
 
 WORDS = ("今日は疲れた", "お疲れさまですわ。")
@@ -35,7 +35,9 @@ def test_a_candidate_is_scored_like_a_reply(database: Database, now: datetime) -
         _, (turn,) = talk(session, now, WORDS)
         append_candidates(session, claim(session, now), [candidate(turn)], now=now)
         one = list_candidates(session, DATE)[0].id
-        scored = replace(verdict(one), reply_id=None, candidate_id=one, reward=None, spread={})
+        scored = replace(
+            verdict(one), reply_id=None, candidate_id=one, reasons=("会話を聞いている",), spread={}
+        )
         assert append_score(session, scored, now=now)
         assert load_scores(session, [one], EVALUATOR) == {one: scored}
 
@@ -71,23 +73,23 @@ def test_the_database_itself_wants_one_subject(database: Database, now: datetime
         session.add(row)
 
 
-def test_failures_count_until_they_are_scored(database: Database, now: datetime) -> None:
+def test_failures_are_listed_with_their_reasons(database: Database, now: datetime) -> None:
     with database.session() as session:
         _, (first, second) = talk(session, now, WORDS, WORDS)
-        for turn in (first, first, second):
+        for turn, reason in ((first, "timeout"), (first, "blank"), (second, "timeout")):
             assert append_score_failure(
                 session,
                 reply_id=turn.replies[0].id,
                 candidate_id=None,
                 evaluator=EVALUATOR,
-                reason="timeout",
+                reason=reason,
                 now=now,
             )
-        assert count_failures(session, EVALUATOR, now) == 2
-        assert count_failures(session, EVALUATOR, now + timedelta(seconds=1)) == 0
-        assert count_failures(session, "fed-1", now) == 0
-        append_score(session, verdict(first.replies[0].id), now=now)
-        assert count_failures(session, EVALUATOR, now) == 1
+        told = list_failures(session, first.replies[0].id)
+        assert [(one.evaluator, one.reason, one.at) for one in told] == [
+            (EVALUATOR, "timeout", now),
+            (EVALUATOR, "blank", now),
+        ]
 
 
 def test_what_was_erased_meanwhile_is_passed_over(
