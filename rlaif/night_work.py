@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from persona.card import Card
 from persona.engine import Engine
-from rlaif.evaluator import Assessment, Dialogue, Evaluator
+from rlaif.evaluator import Assessment, Dialogue, Evaluator, PairJudge
 from rlaif.gate_measurements import Measurements
 from rlaif.gate_settings import GateSettings
 from rlaif.make_candidates import CandidateSettings
@@ -20,7 +20,7 @@ from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.preference import Reward
 from rlaif.publish import ServedBase
 from rlaif.report import Example
-from rlaif.reward import RewardSettings, reward_of
+from rlaif.reward import RewardSettings, penalties_of, reward_of
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
 from store.adapters import load_adapter
@@ -48,7 +48,8 @@ class NightSettings:
 
     retention: how far back may be learnt from. deadline: how long an inbox waits for operators.
     lease: how long a silent owner keeps the night. min_pairs: below this nothing is trained.
-    replay_share: seed pairs among all that are trained on, 0..1.
+    replay_share: seed pairs among all that are trained on, 0..1. max_turns: new turns read in one
+    night, the oldest first; the next night begins with the others.
     """
 
     retention: timedelta = timedelta(days=90)
@@ -70,8 +71,10 @@ class NightSettings:
                 f"replay_share is {self.replay_share}; expected 0.2 or more and below 1: the "
                 "seed behaviour must stay in every training"
             )
-        if self.min_pairs < 1:
-            raise ValueError(f"min_pairs is {self.min_pairs}; expected 1 or more")
+        if self.min_pairs < 1 or self.max_turns < 1:
+            raise ValueError(
+                f"min_pairs is {self.min_pairs} and max_turns {self.max_turns}; expected 1 or more"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +117,18 @@ class StepProgress:
     total: int | None
 
 
+def _nobody() -> None:
+    """No evaluator that compares."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightParts:
     """Everything a night works with, bound by whoever starts it.
 
     The models load when they are first asked for; `close_engine` frees the memory of the speaking
-    one before training. `examples` are replies of two measured adapters side by side. `trust`: metric -> 0..1, how far its scores count tonight.
+    one before training. `examples` are replies of two measured adapters side by side. `trust`:
+    metric -> 0..1, how far its scores count tonight. `pair_judge`: the training evaluator where it
+    can compare two replies, else None.
     """
 
     database: Database
@@ -137,6 +146,7 @@ class NightParts:
     now: Callable[[], datetime]
     should_stop: Callable[[], bool]
     report: Callable[[StepProgress], None]
+    pair_judge: Callable[[], PairJudge | None] = _nobody
 
 
 class NightWork:
@@ -170,6 +180,11 @@ class NightWork:
         """The reward of a verdict under the night's settings and trust."""
         found = text_facts(dialogue, self.parts.card, self.settings.penalties)
         return reward_of(assessment, found, self.settings.reward, self.parts.trust)
+
+    def penalties(self, dialogue: Dialogue) -> dict[str, float]:
+        """What the guards find in a reply that nobody scored, in points."""
+        found = text_facts(dialogue, self.parts.card, self.settings.penalties)
+        return penalties_of(found, self.settings.reward)
 
     def speaking(self, adapter: str | None) -> Engine:
         """The engine, with `adapter` known to it. Raises AdapterError when it is damaged."""

@@ -54,6 +54,11 @@ class RewardSettings:
                 )
 
 
+def penalties_of(text_facts: TextFacts, settings: RewardSettings) -> dict[str, float]:
+    """What each guard takes off, in points."""
+    return {guard: points * text_facts.severity(guard) for guard, points in settings.points.items()}
+
+
 def reward_of(
     assessment: Assessment,
     text_facts: TextFacts,
@@ -72,9 +77,7 @@ def reward_of(
         for key, weight in settings.weights.items()
         if weight
     }
-    penalties: dict[str, float] = {
-        guard: points * text_facts.severity(guard) for guard, points in settings.points.items()
-    }
+    penalties = penalties_of(text_facts, settings)
     return Reward(
         total=sum(parts.values()) - sum(penalties.values()), parts=parts, penalties=penalties
     )

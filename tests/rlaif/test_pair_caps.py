@@ -193,15 +193,15 @@ def test_trimming_restores_the_share_after_erasure() -> None:
     settings = CapSettings()
     # Taken when the set had 4,000 rows; 3,000 of them are gone since.
     visitors = ["a"] * 10 + ["b"] * 2 + [f"v{n}" for n in range(988)]
-    kept = trim_to_caps(visitors, 0, settings, frozenset())
+    kept = trim_to_caps(visitors, 0, settings, frozenset()).kept
     counts = Counter(visitors[at] for at in kept)
     assert counts["a"] == counts["b"] == 2
     assert len(kept) == 992
     assert kept[:2] == [8, 9]
     unnamed = frozenset(f"v{n}" for n in range(988))
-    fewer = trim_to_caps(visitors, 2000, settings, unnamed)
+    fewer = trim_to_caps(visitors, 2000, settings, unnamed).kept
     pool = sum(visitors[at] in unnamed for at in fewer)
     assert 0 < pool <= 0.2 * (2000 + len(fewer))
-    assert trim_to_caps(["a"] * 99, 0, CapSettings(single_user=True), frozenset()) == list(
+    assert trim_to_caps(["a"] * 99, 0, CapSettings(single_user=True), frozenset()).kept == list(
         range(99)
     )
