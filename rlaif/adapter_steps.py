@@ -1,7 +1,6 @@
 """The second half of a night: train from the anchor, hold the result against gates, publish it."""
 
 import hashlib
-import json
 import logging
 import math
 import random
@@ -30,6 +29,7 @@ from store.night_records import GateRecord
 from store.nights import list_nights
 
 _IDS = TypeAdapter(list[str])
+_COUNTS = TypeAdapter(dict[str, int])
 _PUBLISHED = TypeAdapter(Published)
 
 logger = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ def train(work: NightWork) -> Detail:
             active=active,
             details={
                 "evaluator": str(work.detail("score")["evaluator"]),
-                "drops": json.dumps(work.detail("pair")["drops"], sort_keys=True),
-                "left_out": json.dumps(dict(found.left_out), sort_keys=True),
+                "drops": _COUNTS.validate_python(work.detail("pair")["drops"]),
+                "left_out": found.left_out,
             },
         ),
     )

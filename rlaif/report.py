@@ -59,7 +59,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightSummary:
-    """Everything a morning report tells; figures of steps that never ran are None."""
+    """Everything a morning report tells; figures of steps that never ran are None.
+
+    `read_again`: turns of earlier nights with newer verdicts of people. `left_out`: pairs of all
+    nights that a cap kept out of the training, by its name.
+    """
 
     date: str
     status: NightStatus
@@ -73,6 +77,8 @@ class NightSummary:
     visitors: int | None
     trained_pairs: int | None
     replay_pairs: int | None
+    read_again: int | None
+    left_out: Mapping[str, int]
     counts: NightCounts
     gates: tuple[GateRecord, ...]
     steps: tuple[StepTime, ...]
@@ -124,6 +130,8 @@ def summarise_night(session: Session, date: str) -> NightSummary:
         visitors=_count(collect.get("visitors")),
         trained_pairs=_count(train.get("pairs")),
         replay_pairs=_count(train.get("replay")),
+        read_again=_count(collect.get("read_again")),
+        left_out=_counts(train.get("left_out")),
         counts=count_night(session, date),
         gates=tuple(list_gate_results(session, date)),
         steps=tuple(
@@ -182,6 +190,11 @@ def _text(value: object) -> str | None:
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) else None
+
+
+def _counts(value: object) -> dict[str, int]:
+    found = value if isinstance(value, Mapping) else {}
+    return {str(name): count for name, count in found.items() if isinstance(count, int)}
 
 
 def _read_curve(path: Path) -> tuple[TrainingPoint, ...]:

@@ -13,7 +13,14 @@ from persona.card import SHIPPED_CARD, load_card
 from persona.durable import file_sha256
 from persona.engine import Engine
 from persona.local_engine import EngineSettings, LocalEngine
-from rlaif.evaluator import Assessment, Dialogue, Evaluator, EvaluatorKind, Unscored
+from rlaif.evaluator import (
+    Assessment,
+    Dialogue,
+    Evaluator,
+    EvaluatorKind,
+    PairJudge,
+    Unscored,
+)
 from rlaif.gate_measurements import Measurements
 from rlaif.make_candidates import CandidateSettings
 from rlaif.metrics import METRIC_KEYS
@@ -77,6 +84,7 @@ class Bench:
     stop_after: str | None = None
     told: list[StepProgress] = field(default_factory=list)
     trainings: int = 0
+    pair_judge: PairJudge | None = None
     _engine: LocalEngine | None = None
 
     def parts(self) -> NightParts:
@@ -96,6 +104,7 @@ class Bench:
             now=lambda: self.now,
             should_stop=self._should_stop,
             report=self.told.append,
+            pair_judge=lambda: self.pair_judge,
         )
 
     def _speaking(self) -> Engine:

@@ -12,6 +12,7 @@ from rlaif.pair_caps import (
     CapSettings,
     PairHistory,
     PastPair,
+    anonymous_visitors,
     apply_caps,
     trim_to_caps,
     visitor_limit,
@@ -205,3 +206,22 @@ def test_trimming_restores_the_share_after_erasure() -> None:
     assert trim_to_caps(["a"] * 99, 0, CapSettings(single_user=True), frozenset()).kept == list(
         range(99)
     )
+
+
+def test_a_normal_night_of_strangers_is_trained_on_whole() -> None:
+    """With the shipped card's rows behind every adapter strangers may give a thousand pairs."""
+    settings = CapSettings()
+    visitors = [f"v{n % 40}" for n in range(180)]
+    unnamed = anonymous_visitors(visitors, settings)
+    trimmed = trim_to_caps(visitors, 5306, settings, unnamed)
+    assert (len(trimmed.kept), dict(trimmed.left_out)) == (180, {})
+    crowd = [f"v{n}" for n in range(3000)]
+    flooded = trim_to_caps(crowd, 5306, settings, anonymous_visitors(crowd, settings))
+    assert len(flooded.kept) <= 0.2 * (5306 + len(flooded.kept))
+    assert len(flooded.kept) > 1200
+    assert flooded.left_out == {"anonymous_cap": 3000 - len(flooded.kept)}
+
+
+def test_nobody_is_anonymous_on_a_single_users_machine() -> None:
+    assert anonymous_visitors(["a", "b"], CapSettings(single_user=True)) == frozenset()
+    assert anonymous_visitors(["a", "b"], CapSettings()) == {"a", "b"}
