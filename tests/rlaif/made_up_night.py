@@ -94,8 +94,13 @@ def make_night(
     claim = claim_night(session, DATE, owner="test", lease=timedelta(hours=9), now=now, settings={})
     assert claim is not None
     details: dict[str, dict[str, object]] = {
-        "collect": {"turns": turns, "visitors": 1, "adapter": BEFORE},
-        "train": {"adapter": ADAPTER, "pairs": 8, "replay": 4},
+        "collect": {"turns": turns, "visitors": 1, "adapter": BEFORE, "read_again": 3},
+        "train": {
+            "adapter": ADAPTER,
+            "pairs": 8,
+            "replay": 4,
+            "left_out": {"anonymous_cap": 2},
+        },
     }
     last = {"skipped": "pair", "failed": "train", "stopped": "train"}.get(status, "publish")
     moment = now
