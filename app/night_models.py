@@ -17,7 +17,7 @@ from persona.retrieval import load_embedder
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import EmbeddedEvaluator, load_embedded_evaluator
 from rlaif.embedded_heads import MANIFEST, SHIPPED_HEADS, reviews_until
-from rlaif.evaluator import Evaluator
+from rlaif.evaluator import Evaluator, PairJudge
 from rlaif.fed_evaluator import FedEvaluator
 from rlaif.follow_ups import load_calibration, load_follow_ups
 from rlaif.information_evaluator import InformationEvaluator
@@ -49,6 +49,11 @@ class NightModels:
     def training_evaluator(self) -> Evaluator:
         """The one that picks pairs."""
         return self._evaluator(self._settings.night.training_evaluator)
+
+    def pair_judge(self) -> PairJudge | None:
+        """The training evaluator where it can compare two replies."""
+        evaluator = self.training_evaluator()
+        return evaluator if isinstance(evaluator, JudgeEvaluator) else None
 
     def gate_evaluator(self) -> Evaluator:
         """The one of another kind that only gates."""

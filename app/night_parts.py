@@ -65,6 +65,7 @@ def night_parts(
         now=utc_now,
         should_stop=should_stop,
         report=report,
+        pair_judge=models.pair_judge,
     )
 
 

@@ -170,8 +170,9 @@ class NightSettings(Section):
     zone: ZoneName = "Asia/Tokyo"
     grace_hours: Annotated[float, Field(gt=0, le=24)] = 20
     """How late a night may begin that was missed while the machine was off."""
-    approval: Literal["auto", "required"] = "auto"
-    """Whether operators must look at the pairs before they are trained on."""
+    approval: Literal["auto", "required", "by_site"] = "by_site"
+    """Whether operators must look at the pairs before they are trained on; `by_site`: unless only
+    this machine can reach the site."""
     deadline_hours: Annotated[float, Field(gt=0, lt=24)] = 12
     """How long the pairs wait for operators before the night goes on without them."""
     candidates: Annotated[int, Field(ge=2, le=16)] = 4

@@ -15,7 +15,6 @@ from rlaif.gate_measurements import Measurements, Published, Unmeasured
 from rlaif.gates import GateResult, decide, judge_gates, published_figures
 from rlaif.learning_steps import adapter_of_the_night
 from rlaif.night_work import Detail, MeasuredAdapter, NightEnds, NightWork, TrainingOrder
-from rlaif.pair_caps import trim_to_caps
 from rlaif.prompt_groups import preference_of
 from rlaif.publish import Publication, verify_adapter
 from rlaif.publish import publish as put_into_production
@@ -23,16 +22,16 @@ from rlaif.report import write_examples
 from rlaif.seed_pairs import seed_pairs
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
+from rlaif.training_set import TrainingSet, anchor_of, training_set, tried_before
 from store.adapters import load_adapter
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
-from store.night_records import GateRecord, StoredPair
+from store.night_records import GateRecord
 from store.night_scope import save_training_pairs
 from store.nights import list_nights, note_step
-from store.pairs import list_trainable_pairs
-from store.records import Adapter
 
 _IDS = TypeAdapter(list[str])
+_COUNTS = TypeAdapter(dict[str, int])
 _PUBLISHED = TypeAdapter(Published)
 
 logger = logging.getLogger(__name__)
@@ -41,27 +40,34 @@ logger = logging.getLogger(__name__)
 def train(work: NightWork) -> Detail:
     """Train a new adapter from the anchor on all pairs that may still be learnt from.
 
-    Raises NightEnds("skipped") below the least number of pairs.
+    Raises NightEnds("skipped") below the least number of pairs, and when just these pairs were
+    trained on by an earlier night.
     """
-    pairs = _trainable(work)
-    if len(pairs) < work.settings.min_pairs:
+    found = training_set(work)
+    _check_enough(work, found)
+    active = adapter_of_the_night(work)
+    anchor = anchor_of(work, active)
+    before = tried_before(work, found, anchor.id)
+    if before is not None:
         raise NightEnds(
             "skipped",
-            f"{len(pairs)} pairs may be trained on, {work.settings.min_pairs} are needed; they "
-            "are kept for the next nights",
+            f"the night of {before} has trained on just these {len(found.pairs)} pairs; there is "
+            "nothing new to learn",
         )
-    active = adapter_of_the_night(work)
-    anchor = _anchor(work, active)
     work.parts.close_engine()
     order = TrainingOrder(
         anchor_folder=Path(anchor.folder),
-        pairs=tuple(TrainingPair(id=one.id, preference=preference_of(one)) for one in pairs),
-        replay_pairs=tuple(_replay(work, len(pairs))),
+        pairs=tuple(TrainingPair(id=one.id, preference=preference_of(one)) for one in found.pairs),
+        replay_pairs=tuple(_replay(work, len(found.pairs))),
         work_folder=work.folder / "training",
         lineage=Lineage(
             date=work.date,
             active=active,
-            details={"evaluator": str(work.detail("score")["evaluator"])},
+            details={
+                "evaluator": str(work.detail("score")["evaluator"]),
+                "drops": _COUNTS.validate_python(work.detail("pair")["drops"]),
+                "left_out": found.left_out,
+            },
         ),
     )
     manifest = work.parts.train(order, work.progress)
@@ -71,7 +77,9 @@ def train(work: NightWork) -> Detail:
         "adapter": manifest["id"],
         "anchor": anchor.id,
         "active": active,
-        "pairs": len(pairs),
+        "pairs": len(found.pairs),
+        "left_out": dict(found.left_out),
+        "pairs_sha256": found.digest(anchor.id),
         "replay": len(_names(manifest["replay_pair_ids"])),
         "metrics": manifest["metrics"],
     }
@@ -138,35 +146,15 @@ def publish(work: NightWork) -> Detail:
     return {"adapter": name}
 
 
-def _trainable(work: NightWork) -> list[StoredPair]:
-    """All nights' pairs whose visitors still allow it, within everybody's share of the whole."""
-    with work.database.reading() as session:
-        pairs = list_trainable_pairs(
-            session,
-            now=work.now(),
-            retention=work.settings.retention,
-            auto=work.settings.approval == "auto",
-        )
-    seed_rows = len(read_card_rows(work.parts.card.folder, "train"))
-    kept = trim_to_caps(
-        [pair.visitor_id for pair in pairs], seed_rows, work.settings.pairs.caps, frozenset()
-    )
-    return [pairs[at] for at in kept]
-
-
-def _anchor(work: NightWork, active: str | None) -> Adapter:
-    """The supervised adapter that the one in production descends from."""
-    name = active
-    with work.database.reading() as session:
-        while name is not None:
-            adapter = load_adapter(session, name)
-            if adapter.kind != "night":
-                return adapter
-            name = adapter.parent_id
+def _check_enough(work: NightWork, found: TrainingSet) -> None:
+    if len(found.pairs) >= work.settings.min_pairs:
+        return
+    capped = sum(found.left_out.values())
     raise NightEnds(
         "skipped",
-        "the bare base model is in production, so there is no persona to rehearse; "
-        "train one with `yogeiko persona train --activate`",
+        f"{len(found.pairs)} pairs may be trained on, {work.settings.min_pairs} are needed; they "
+        "are kept for the next nights"
+        + (f" ({capped} more are over a visitor's share)" if capped else ""),
     )
 
 

@@ -8,6 +8,7 @@ from persona.engine import Message
 from rlaif.metrics import METRIC_KEYS, SCALE
 
 EvaluatorKind = Literal["embedded", "information", "fed", "judge", "sft"]
+Preferred = Literal["a", "b", "tie"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,32 @@ class Unscored:
     """The evaluator failed on this reply: a reason instead of numbers, never 0."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two replies judged in both orders. `flipped`: the orders disagreed, so `preferred` is a tie.
+
+    `reasons` are the judge's own words, first order first.
+    """
+
+    preferred: Preferred
+    flipped: bool
+    reasons: tuple[str, str]
+
+
+class PairJudge(Protocol):
+    """Tells the better of two replies; not every evaluator can."""
+
+    @property
+    def id(self) -> str:
+        """Stored with every comparison."""
+
+    def compare(self, context: Dialogue, reply_a: str, reply_b: str) -> Comparison | Unscored:
+        """Judge two replies to `context`, whose own reply is not looked at, in both orders.
+
+        Raises EvaluatorError when the judge cannot be asked.
+        """
 
 
 class Evaluator(Protocol):

@@ -15,7 +15,7 @@ from rlaif.errors import (
     JudgeUnreachableError,
     VerdictError,
 )
-from rlaif.evaluator import Assessment, Dialogue, Unscored
+from rlaif.evaluator import Assessment, Comparison, Dialogue, Preferred, Unscored
 from rlaif.judge_client import Draw, JudgeClient
 from rlaif.judge_prompt import (
     COMPARE_SCHEMA,
@@ -31,7 +31,6 @@ from rlaif.judge_prompt import (
 )
 from rlaif.metrics import METRIC_KEYS
 
-Preferred = Literal["a", "b", "tie"]
 VerdictT = TypeVar("VerdictT")
 
 _GIVE_UP_AFTER = 3
@@ -55,18 +54,6 @@ class JudgingSettings:
                 f"samples is {self.samples} and malformed_retries {self.malformed_retries}; "
                 "expected 1 or more, and 0 or more"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two replies judged in both orders. `flipped`: the orders disagreed, so `preferred` is a tie.
-
-    `reasons` are the judge's own words, first order first.
-    """
-
-    preferred: Preferred
-    flipped: bool
-    reasons: tuple[str, str]
 
 
 def _nonce() -> str:

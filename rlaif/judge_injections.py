@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from persona.estimates import Estimate, mean, rate
-from rlaif.evaluator import Assessment, Dialogue, Unscored
-from rlaif.judge_evaluator import Comparison, JudgeEvaluator
+from rlaif.evaluator import Assessment, Comparison, Dialogue, Unscored
+from rlaif.judge_evaluator import JudgeEvaluator
 
 Place = Literal["visitor", "reply"]
 PLACES: tuple[Place, ...] = ("visitor", "reply")

@@ -3,21 +3,29 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from datetime import datetime
-
-from sqlalchemy.orm import Session
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from persona.engine import Sampling
+from rlaif.confirm_pairs import confirm_pairs
 from rlaif.evaluator import Dialogue
 from rlaif.make_candidates import MadeCandidate, Prompt, Speaker, make_candidates
+from rlaif.night_reading import Reading, night_window, open_window, read_window
 from rlaif.night_work import Detail, NightEnds, NightWork
 from rlaif.pairs import Pairing, make_pairs
-from rlaif.prompt_groups import Verdicts, messages_of, pair_history, prompt_group, stored_pair
+from rlaif.preference import Drop
+from rlaif.prompt_groups import (
+    Verdicts,
+    messages_of,
+    pair_history,
+    prompt_group,
+    seen_before,
+    stored_pair,
+)
 from rlaif.scoring import ScoringResult, Subject, score_subjects
+from rlaif.training_set import worth_training
 from store.adapters import active_adapter
-from store.candidates import append_candidates, list_candidates
-from store.learning import list_learnable
+from store.candidates import append_candidates, list_candidates, newest_candidates
 from store.night_records import (
     Candidate,
     LearnableTurn,
@@ -26,31 +34,35 @@ from store.night_records import (
     NewDrop,
 )
 from store.night_scope import save_night_turns
-from store.nights import list_nights, load_night
+from store.nights import load_night
 from store.pair_queue import save_conflicts, save_drops
-from store.pairs import list_pairs, save_pairs
+from store.pairs import earlier_pairs, list_pairs, save_pairs
 from store.rewards import load_rewards
 from store.scores import load_scores
 
 
 def collect(work: NightWork) -> Detail:
-    """Fix the window: consented turns since the last night that learnt, until now."""
-    until = work.now()
+    """Fix the window: consented turns since the last night that paired, until now.
+
+    Without any the night goes on only if the pairs of earlier ones have changed: somebody was
+    erased, or operators decided.
+    """
+    window = open_window(work, work.now())
+    reading = read_window(work, window)
     with work.database.reading() as session:
-        since = _learnt_until(work, session)
         adapter = active_adapter(session)
-    detail: Detail = {
-        "since": None if since is None else since.isoformat(),
-        "until": until.isoformat(),
-        "adapter": adapter,
-    }
-    turns = _in_window(work, since, until)
     with work.writing() as session:
-        save_night_turns(session, work.claim, [turn.turn_id for turn in turns])
-    if not turns:
+        save_night_turns(session, work.claim, [turn.turn_id for turn in reading.turns])
+    if not reading.turns and not worth_training(work, adapter):
         raise NightEnds("skipped", "nobody who allows learning has talked since the last night")
-    visitors = len({turn.visitor_id for turn in turns})
-    return {**detail, "turns": len(turns), "visitors": visitors}
+    return {
+        **window.as_detail(),
+        "adapter": adapter,
+        "turns": len(reading.new),
+        "read_again": len(reading.again),
+        "too_many": len(reading.too_many),
+        "visitors": len({turn.visitor_id for turn in reading.turns}),
+    }
 
 
 def score(work: NightWork) -> Detail:
@@ -58,15 +70,15 @@ def score(work: NightWork) -> Detail:
     evaluator = work.parts.training_evaluator()
     subjects = [
         Subject(id=reply.id, is_candidate=False, dialogue=_dialogue(turn, reply.text, reply.facts))
-        for turn in day(work)
+        for turn in read_tonight(work).turns
         for reply in turn.replies
     ]
     return _scoring_detail(evaluator.id, score_subjects(work, evaluator, subjects))
 
 
 def candidates(work: NightWork) -> Detail:
-    """Answer every prompt of the day again, a few ways each, from the adapter in production."""
-    turns = day(work)
+    """Answer every new prompt again, a few ways each, from the adapter in production."""
+    turns = read_tonight(work).new
     adapter = adapter_of_the_night(work)
     with work.database.reading() as session:
         made = {candidate.turn_id for candidate in list_candidates(session, work.date)}
@@ -76,6 +88,8 @@ def candidates(work: NightWork) -> Detail:
         Prompt(turn_id=turn.turn_id, turns=messages_of(turn), facts=turn.shown.facts)
         for turn in missing
     ]
+    if not prompts:
+        return {"candidates": len(_candidates(work, turns)), "adapter": adapter}
     speaker = Speaker(card=work.parts.card, adapter=adapter, night=work.date)
     for lot in make_candidates(work.speaking(adapter), speaker, prompts, work.settings.candidates):
         with work.writing() as session:
@@ -84,21 +98,21 @@ def candidates(work: NightWork) -> Detail:
             )
         done += len({one.turn_id for one in lot})
         work.progress(done, len(turns))
-    return {"candidates": len(_candidates(work)), "adapter": adapter}
+    return {"candidates": len(_candidates(work, turns)), "adapter": adapter}
 
 
 def score_candidates(work: NightWork) -> Detail:
-    """Score the candidates with the same evaluator."""
+    """Score the candidates with the same evaluator, those of turns read again included."""
     evaluator = work.parts.training_evaluator()
-    turns = {turn.turn_id: turn for turn in day(work)}
+    turns = {turn.turn_id: turn for turn in read_tonight(work).turns}
     subjects = [
         Subject(
             id=one.id,
             is_candidate=True,
             dialogue=_dialogue(turns[one.turn_id], one.text, turns[one.turn_id].shown.facts),
         )
-        for one in _candidates(work)
-        if one.turn_id in turns and one.text
+        for one in _candidates(work, turns.values())
+        if one.text
     ]
     return _scoring_detail(evaluator.id, score_subjects(work, evaluator, subjects))
 
@@ -141,24 +155,41 @@ def pair(work: NightWork) -> Detail:
 
 
 def propose(work: NightWork) -> Pairing:
-    """Tonight's pairing as it follows from the store now; writes nothing."""
+    """Tonight's pairing as it follows from the store now.
+
+    Writes nothing but what a judge that compares has found.
+    """
     evaluator = work.parts.training_evaluator()
-    turns = day(work)
+    reading = read_tonight(work)
+    turns = reading.turns
     by_turn: dict[str, list[Candidate]] = defaultdict(list)
-    for one in _candidates(work):
+    for one in _candidates(work, turns):
         by_turn[one.turn_id].append(one)
     subjects = [reply.id for turn in turns for reply in turn.replies]
     subjects += [one.id for some in by_turn.values() for one in some]
     with work.database.reading() as session:
         scores = load_scores(session, subjects, evaluator.id)
         rewards = load_rewards(session, work.date, evaluator.id, subjects)
-        history = pair_history(session, work)
+        earlier = earlier_pairs(session, [turn.turn_id for turn in turns], except_night=work.date)
+        history = pair_history(session, work, turns, earlier)
     verdicts = Verdicts(scores=scores, rewards=rewards)
-    groups = [prompt_group(turn, by_turn[turn.turn_id], verdicts) for turn in turns]
+    again = {turn.turn_id for turn in reading.again}
+    groups = [
+        seen_before(
+            prompt_group(work, turn, by_turn[turn.turn_id], verdicts),
+            earlier.get(turn.turn_id, []),
+            again=turn.turn_id in again,
+        )
+        for turn in turns
+    ]
     digest = hashlib.sha256(f"pairs {work.date}".encode()).digest()
-    return make_pairs(
+    pairing = make_pairs(
         groups, work.settings.pairs, history, random.Random(int.from_bytes(digest[:8]))
     )
+    judge = work.parts.pair_judge()
+    confirmed = pairing if judge is None else confirm_pairs(work, pairing, judge)
+    left = tuple(Drop(turn_id=turn.turn_id, reason="too_many") for turn in reading.too_many)
+    return replace(confirmed, drops=(*confirmed.drops, *left))
 
 
 def inbox(work: NightWork) -> Detail:
@@ -183,11 +214,9 @@ def inbox(work: NightWork) -> Detail:
     return {"approval": "required", "undecided": undecided, "deadline": deadline.isoformat()}
 
 
-def day(work: NightWork) -> list[LearnableTurn]:
-    """The turns of the night's window that may still be learnt from, at most max_turns."""
-    detail = work.detail("collect")
-    since, until = detail["since"], datetime.fromisoformat(str(detail["until"]))
-    return _in_window(work, None if since is None else datetime.fromisoformat(str(since)), until)
+def read_tonight(work: NightWork) -> Reading:
+    """The turns of the night's window as they may be learnt from now."""
+    return read_window(work, night_window(work.detail("collect")))
 
 
 def adapter_of_the_night(work: NightWork) -> str | None:
@@ -196,35 +225,14 @@ def adapter_of_the_night(work: NightWork) -> str | None:
     return None if adapter is None else str(adapter)
 
 
-def _learnt_until(work: NightWork, session: Session) -> datetime | None:
-    """Where the newest earlier night that came to its end had stopped reading."""
-    for night in list_nights(session):
-        if night.date >= work.date or night.status not in ("published", "refused", "skipped"):
-            continue
-        for step in night.steps:
-            if step.step == "collect" and step.finished_at is not None:
-                return datetime.fromisoformat(str(step.detail["until"]))
-    return None
-
-
-def _in_window(work: NightWork, since: datetime | None, until: datetime) -> list[LearnableTurn]:
-    with work.database.reading() as session:
-        turns = list_learnable(session, now=work.now(), retention=work.settings.retention)
-    inside = [
-        turn
-        for turn in turns
-        if turn.created_at <= until and (since is None or turn.created_at > since)
-    ]
-    return inside[-work.settings.max_turns :]
-
-
 def _dialogue(turn: LearnableTurn, reply: str, facts: Sequence[str]) -> Dialogue:
     return Dialogue(turns=messages_of(turn), reply=reply, facts=tuple(facts))
 
 
-def _candidates(work: NightWork) -> list[Candidate]:
+def _candidates(work: NightWork, turns: Iterable[LearnableTurn]) -> list[Candidate]:
+    """What the newest night that answered each of the turns made of it."""
     with work.database.reading() as session:
-        return list_candidates(session, work.date)
+        return newest_candidates(session, [turn.turn_id for turn in turns])
 
 
 def _new_candidate(made: MadeCandidate, adapter: str | None) -> NewCandidate:

@@ -100,8 +100,8 @@ def rehearse(
 ) -> Pairing | NightOutcome:
     """What the night would pair if it ran now.
 
-    Scores and candidates are kept for the real night, which then proposes the same pairs if nobody
-    talks meanwhile; nothing else is stored, and the night stays open.
+    Scores, candidates and comparisons are kept for the real night, which then proposes the same
+    pairs if nobody talks meanwhile; nothing else is stored, and the night stays open.
     """
     claim = _claim(parts, settings, order, snapshot)
     if isinstance(claim, NightOutcome):
@@ -111,6 +111,7 @@ def rehearse(
         for position, (name, step) in enumerate(STEPS[:_UNTIL_PAIRS], start=1):
             _begin(work, position, name)
             work.remember(name, step(work))
+        _begin(work, _UNTIL_PAIRS + 1, STEPS[_UNTIL_PAIRS][0])
         return propose(work)
     except NightEnds as end:
         return NightOutcome(status=end.status, decision=end.decision)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from persona.card import Card
 from persona.engine import Engine
-from rlaif.evaluator import Assessment, Dialogue, Evaluator
+from rlaif.evaluator import Assessment, Dialogue, Evaluator, PairJudge
 from rlaif.gate_measurements import Measurements
 from rlaif.gate_settings import GateSettings
 from rlaif.make_candidates import CandidateSettings
@@ -19,7 +19,7 @@ from rlaif.pairs import PairSettings
 from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.publish import ServedBase
 from rlaif.report import Example
-from rlaif.reward import RewardSettings, reward_of, reward_record, settings_digest
+from rlaif.reward import RewardSettings, penalties_of, reward_of, reward_record, settings_digest
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
 from rlaif.trust import MetricTrust
@@ -49,7 +49,8 @@ class NightSettings:
 
     retention: how far back may be learnt from. deadline: how long an inbox waits for operators.
     lease: how long a silent owner keeps the night. min_pairs: below this nothing is trained.
-    replay_share: seed pairs among all that are trained on, 0..1.
+    replay_share: seed pairs among all that are trained on, 0..1. max_turns: new turns read in one
+    night, the oldest first; the next night begins with the others.
     """
 
     retention: timedelta = timedelta(days=90)
@@ -71,8 +72,10 @@ class NightSettings:
                 f"replay_share is {self.replay_share}; expected 0.2 or more and below 1: the "
                 "seed behaviour must stay in every training"
             )
-        if self.min_pairs < 1:
-            raise ValueError(f"min_pairs is {self.min_pairs}; expected 1 or more")
+        if self.min_pairs < 1 or self.max_turns < 1:
+            raise ValueError(
+                f"min_pairs is {self.min_pairs} and max_turns {self.max_turns}; expected 1 or more"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +122,18 @@ class StepProgress:
     total: int | None
 
 
+def _nobody() -> None:
+    """No evaluator that compares."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightParts:
     """Everything a night works with, bound by whoever starts it.
 
     The models load when they are first asked for; `close_engine` frees the memory of the speaking
     one before training. `examples` are replies of two measured adapters side by side. `trust` says
-    how far each metric counts as of now; the night asks once and keeps the answer.
+    how far each metric counts as of now; the night asks once and keeps the answer. `pair_judge`: the
+    training evaluator where it can compare two replies, else None.
     """
 
     database: Database
@@ -143,6 +151,7 @@ class NightParts:
     now: Callable[[], datetime]
     should_stop: Callable[[], bool]
     report: Callable[[StepProgress], None]
+    pair_judge: Callable[[], PairJudge | None] = _nobody
 
 
 class NightWork:
@@ -191,6 +200,11 @@ class NightWork:
         found = text_facts(dialogue, self.parts.card, self.settings.penalties)
         reward = reward_of(assessment, found, self.settings.reward, self.trust())
         return reward_record(reward, self.settings_digest)
+
+    def penalties(self, dialogue: Dialogue) -> dict[str, float]:
+        """What the guards find in a reply that nobody scored, in points."""
+        found = text_facts(dialogue, self.parts.card, self.settings.penalties)
+        return penalties_of(found, self.settings.reward)
 
     def speaking(self, adapter: str | None) -> Engine:
         """The engine, with `adapter` known to it. Raises AdapterError when it is damaged."""

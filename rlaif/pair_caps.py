@@ -5,7 +5,7 @@ instruction tuning (arXiv 2307.16888); the caps stay at half of each.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from persona.near_duplicates import near_duplicates
@@ -79,6 +79,20 @@ class PairHistory:
     common: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trimmed:
+    """Indices of the pairs that may be trained on, and why how many others may not."""
+
+    kept: list[int]
+    left_out: Mapping[str, int]
+
+
+def anonymous_visitors(visitors: Iterable[str], settings: CapSettings) -> frozenset[str]:
+    """Those who could come back under another name: all of them, for a cookie is no name. The
+    owner of a single-user machine is known."""
+    return frozenset() if settings.single_user else frozenset(visitors)
+
+
 def visitor_limit(training_rows: int, settings: CapSettings) -> int:
     """Pairs that one visitor may have in a training set of `training_rows` rows."""
     share = int(settings.share * training_rows + 1e-9)
@@ -110,15 +124,16 @@ def apply_caps(
 
 def trim_to_caps(
     visitors: Sequence[str], seed_rows: int, settings: CapSettings, anonymous: frozenset[str]
-) -> list[int]:
-    """Indices of the accumulated pairs that a training set may hold, given whose each one is.
+) -> Trimmed:
+    """Which of the accumulated pairs a training set may hold, given whose each one is.
 
     Erasure, vetoes and retention make the set smaller after its pairs were taken, so that a share
     that was kept then may be broken now. Earlier pairs go first where some have to.
     """
     owners = set(visitors)
     if settings.single_user and len(owners) <= 1:
-        return list(range(len(visitors)))
+        return Trimmed(kept=list(range(len(visitors))), left_out={})
+    left_out: Counter[str] = Counter()
     kept = list(range(len(visitors)))
     while True:
         rows = seed_rows + len(kept)
@@ -128,13 +143,17 @@ def trim_to_caps(
         newest: list[int] = []
         for at in reversed(kept):
             owner = visitors[at]
-            if counts[owner] >= limit or (owner in anonymous and unnamed >= pool):
+            if counts[owner] >= limit:
+                left_out["visitor_total_cap"] += 1
+                continue
+            if owner in anonymous and unnamed >= pool:
+                left_out["anonymous_cap"] += 1
                 continue
             counts[owner] += 1
             unnamed += owner in anonymous
             newest.append(at)
         if len(newest) == len(kept):
-            return kept
+            return Trimmed(kept=kept, left_out=dict(left_out))
         kept = newest[::-1]
 
 

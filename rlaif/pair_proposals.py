@@ -7,7 +7,7 @@ bar is chosen over the commonest below it (or the lowest), as in DivPO (arXiv 25
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from rlaif.errors import PairingError
@@ -15,6 +15,7 @@ from rlaif.preference import Conflict, Drop, Option, PairSource, Preference, Pro
 from rlaif.rarity import letters
 
 _AGAINST: tuple[Signal, ...] = ("thumb_down", "regenerated_away", "edited")
+_THUMBS: frozenset[Signal] = frozenset(("thumb_up", "thumb_down"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,14 @@ def propose(group: PromptGroup, scale: NightScale, settings: ProposalSettings) -
     if group.flagged:
         return _nothing(group, "flagged")
     options = [option for option in group.options if not option.flagged and letters(option.text)]
+    found = _of_options(group, options, scale, settings)
+    unsafe = any(option.flagged and option.kind == "edit" for option in group.options)
+    return replace(found, drops=(_drop(group, "unsafe_edit"), *found.drops)) if unsafe else found
+
+
+def _of_options(
+    group: PromptGroup, options: Sequence[Option], scale: NightScale, settings: ProposalSettings
+) -> Proposals:
     if len(options) < 2:
         return _nothing(group, "one_reply", f"{len(options)} of {len(group.options)} usable")
     if not any("operator" in option.signals for option in options):
@@ -103,6 +112,8 @@ def propose(group: PromptGroup, scale: NightScale, settings: ProposalSettings) -
     choices = list(_evidence(options))
     if choices:
         return _from_evidence(group, choices, settings)
+    if group.evidence_only and not any(option.signals & _THUMBS for option in options):
+        return _nothing(group, "read_before")
     return _from_scores(group, options, scale, settings)
 
 
@@ -118,7 +129,7 @@ def _conflicts(
         )
         for option in options
         for signal in _AGAINST
-        if signal in option.signals
+        if signal in option.signals - option.confirmed
         and option.reward is not None
         and scale.quantile(option.reward.total) >= settings.conflict_quantile
     )
@@ -137,6 +148,7 @@ def _evidence(options: Sequence[Option]) -> Iterator[tuple[PairSource, Option, O
     down = [option for option in shown if "thumb_down" in option.signals]
     kept = [option for option in shown if "kept" in option.signals and option not in down]
     rest = [option for option in shown if option not in operator]
+    rest.sort(key=lambda option: "edited" not in option.signals)
     sources: tuple[tuple[PairSource, list[Option], list[Option]], ...] = (
         ("operator", operator, rest),
         ("edit", edits, originals),
@@ -156,20 +168,26 @@ def _from_evidence(
 ) -> Proposals:
     pairs: list[Preference] = []
     drops: list[Drop] = []
+    chosen_ids: set[str] = set()
     rejected_ids: set[str] = set()
     for source, chosen, rejected in choices:
-        if len(pairs) == settings.pairs_per_turn:
+        if len(rejected_ids) == settings.pairs_per_turn:
             break
-        if rejected.id in rejected_ids or any(pair.chosen_id == rejected.id for pair in pairs):
+        if rejected.id in rejected_ids or rejected.id in chosen_ids:
             continue
-        if chosen.reward and sum(chosen.reward.penalties.values()) > settings.penalty_limit:
+        if _penalty(chosen) > settings.penalty_limit:
             drops.append(_drop(group, "chosen_breaks_guard", source))
         elif not _alike_in_length(chosen, rejected, settings.evidence_length_tolerance):
             drops.append(_drop(group, "length", source))
         else:
-            pairs.append(_pair(group, source, chosen, rejected))
+            chosen_ids.add(chosen.id)
             rejected_ids.add(rejected.id)
-    return Proposals(pairs=tuple(pairs), drops=() if pairs else tuple(drops))
+            if (chosen.id, rejected.id) in group.paired:
+                drops.append(_drop(group, "paired_before", source))
+            else:
+                pairs.append(_pair(group, source, chosen, rejected))
+    told = [drop for drop in drops if not pairs or drop.detail == "operator"]
+    return Proposals(pairs=tuple(pairs), drops=tuple(dict.fromkeys(told)))
 
 
 def _from_scores(
@@ -179,44 +197,71 @@ def _from_scores(
     scored = [(option, option.reward.total) for option in options if option.reward is not None]
     if len(scored) < 2:
         return _nothing(group, "unscored", f"{len(options) - len(scored)} of {len(options)}")
-    lowest, highest = min(reward for _, reward in scored), max(reward for _, reward in scored)
+    # The score of a reply that an operator found bad says nothing, not even about the others.
+    rewards = [reward for option, reward in scored if not _discredited(option)] or [math.inf]
+    lowest, highest = min(rewards), max(rewards)
     bar = max(scale.at(settings.night_bar), lowest + settings.turn_bar * (highest - lowest))
     better = [
         option
         for option, reward in scored
         if (reward >= bar or "thumb_up" in option.signals)
         and not option.signals & set(_AGAINST)
-        and option.reward is not None
-        and sum(option.reward.penalties.values()) <= settings.penalty_limit
+        and _penalty(option) <= settings.penalty_limit
     ]
     if not better:
         return _nothing(group, "below_bar", f"best {highest:.2f}, bar {bar:.2f}")
     worse = [
         option
         for option, reward in scored
-        if (reward < bar or reward == lowest or "thumb_down" in option.signals)
+        if (reward < bar or reward <= lowest or "thumb_down" in option.signals)
         and "thumb_up" not in option.signals
     ]
     better.sort(key=lambda option: ("thumb_up" not in option.signals, -_rarity(scale, option)))
     worse.sort(key=lambda option: ("thumb_down" not in option.signals, _rarity(scale, option)))
+    return _matched(group, better, worse, settings)
+
+
+def _matched(
+    group: PromptGroup,
+    better: Sequence[Option],
+    worse: Sequence[Option],
+    settings: ProposalSettings,
+) -> Proposals:
+    """The first pairs of the two sides that have the margin and are alike in length."""
     pairs: list[Preference] = []
     used: set[str] = set()
     reasons: set[str] = set()
     for chosen, rejected in product(better, worse):
+        person = "thumb_up" in chosen.signals or "thumb_down" in rejected.signals
         if chosen.id == rejected.id or used & {chosen.id, rejected.id}:
             continue
-        if _margin(chosen, rejected) < settings.margin:
+        if group.evidence_only and not person:
+            continue
+        if not _discredited(rejected) and _margin(chosen, rejected) < settings.margin:
             reasons.add("margin")
         elif not _alike_in_length(chosen, rejected, settings.length_tolerance):
             reasons.add("length")
-        elif len(pairs) < settings.pairs_per_turn:
-            person = "thumb_up" in chosen.signals or "thumb_down" in rejected.signals
-            pairs.append(_pair(group, "thumb" if person else "score", chosen, rejected))
+        elif len(used) < 2 * settings.pairs_per_turn:
             used |= {chosen.id, rejected.id}
+            if (chosen.id, rejected.id) in group.paired:
+                reasons.add("paired_before")
+            else:
+                pairs.append(_pair(group, "thumb" if person else "score", chosen, rejected))
     if pairs:
         return Proposals(pairs=tuple(pairs))
     # Where a pair had the margin, length alone stood in its way.
-    return _nothing(group, "length" if "length" in reasons else "margin")
+    first = ("paired_before", "length", "margin")
+    return _nothing(group, next((one for one in first if one in reasons), "margin"))
+
+
+def _discredited(option: Option) -> bool:
+    """Whether a visitor disliked it and an operator agreed, whatever its score."""
+    return bool(option.confirmed & set(_AGAINST))
+
+
+def _penalty(option: Option) -> float:
+    found = option.penalties if option.reward is None else option.reward.penalties
+    return sum(found.values())
 
 
 def _pair(group: PromptGroup, source: PairSource, chosen: Option, rejected: Option) -> Preference:

@@ -4,8 +4,9 @@
 taken, `rlaif/personal_data.py` what must not be read.
 
 Reasons of drops: flagged, one_reply, unscored, conflict, below_bar, margin, length,
-chosen_breaks_guard, personal_data, duplicate, visitor_night_cap, visitor_total_cap,
-anonymous_cap, phrase_cap.
+chosen_breaks_guard, unsafe_edit, read_before, paired_before, personal_data, duplicate,
+visitor_night_cap, visitor_total_cap, anonymous_cap, phrase_cap. The night adds too_many (turns it
+had no room for) and, where a judge compares, tie, reversed and unconfirmed.
 """
 
 from collections.abc import Mapping, Sequence

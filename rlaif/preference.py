@@ -1,7 +1,7 @@
 """What pairing works on: the options of a turn, the evidence of its visitor, and what comes out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from persona.engine import Message
@@ -59,7 +59,11 @@ class Reward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One reply that could be chosen or rejected. `assessment` None: nobody could score it."""
+    """One reply that could be chosen or rejected. `assessment` None: nobody could score it.
+
+    `penalties`: what the guards find in it, scored or not, in points. `confirmed`: signals against
+    it that an operator found right whatever its score.
+    """
 
     id: str
     kind: OptionKind
@@ -68,11 +72,17 @@ class Option:
     reward: Reward | None
     signals: frozenset[Signal] = frozenset()
     flagged: bool = False
+    penalties: Mapping[str, float] = field(default_factory=dict)
+    confirmed: frozenset[Signal] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptGroup:
-    """A turn with all its options. `turns` end with the visitor's turn; `facts` stood beside it."""
+    """A turn with all its options. `turns` end with the visitor's turn; `facts` stood beside it.
+
+    `evidence_only`: an earlier night has read it, so only what people say of it may pair it now.
+    `paired`: (chosen, rejected) ids that earlier nights paired.
+    """
 
     turn_id: str
     visitor_id: str
@@ -80,6 +90,8 @@ class PromptGroup:
     facts: tuple[str, ...]
     options: tuple[Option, ...]
     flagged: bool = False
+    evidence_only: bool = False
+    paired: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

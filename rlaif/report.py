@@ -74,7 +74,11 @@ class EvaluatorHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightSummary:
-    """Everything a morning report tells; what never ran is None or 0."""
+    """Everything a morning report tells; what never ran is None or 0.
+
+    `read_again`: turns of earlier nights with newer verdicts of people. `left_out`: pairs of all
+    nights that a cap kept out of the training, by its name.
+    """
 
     date: str
     status: NightStatus
@@ -85,6 +89,8 @@ class NightSummary:
     started_at: datetime
     finished_at: datetime | None
     replay_pairs: int | None
+    read_again: int | None
+    left_out: Mapping[str, int]
     counts: NightCounts
     trust: tuple[TrustRecord, ...]
     health: tuple[EvaluatorHealth, ...]
@@ -158,6 +164,8 @@ def summarise_night(session: Session, date: str) -> NightSummary:
         started_at=night.started_at,
         finished_at=night.finished_at,
         replay_pairs=_count(train.get("replay")),
+        read_again=_count(collect.get("read_again")),
+        left_out=_counts(train.get("left_out")),
         counts=count_night(session, date),
         trust=tuple(list_trust(session, date)),
         health=_health(_detail(night, "gate")),
@@ -237,6 +245,11 @@ def _text(value: object) -> str | None:
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) else None
+
+
+def _counts(value: object) -> dict[str, int]:
+    found = value if isinstance(value, Mapping) else {}
+    return {str(name): count for name, count in found.items() if isinstance(count, int)}
 
 
 def _read_curve(path: Path) -> tuple[TrainingPoint, ...]:

@@ -127,6 +127,7 @@ def _pairs(summary: NightSummary) -> str:
     groups = (
         ("組の出どころ", counts.pairs_by_source, SOURCES, ""),
         ("組にならなかった理由", counts.drops, DROPS, ""),
+        ("稽古に使わなかった組", summary.left_out, DROPS, ""),
         ("承認", counts.pairs_by_status, PAIR_STATUS, ""),
         ("本人の印との食い違い", counts.conflicts, SIGNALS, waiting),
     )

@@ -57,6 +57,7 @@ def _flow(summary: NightSummary) -> str:
     counts = summary.counts
     rows = [
         ("読んだ言葉", str(summary.turns)),
+        ("読み直した言葉", _count(summary.read_again)),
         ("話した人", str(summary.visitors)),
         ("採点した返事", str(summary.scored)),
         ("採点できなかった返事", str(summary.unscored)),
@@ -74,6 +75,7 @@ def _pairs(summary: NightSummary) -> str:
         ("出どころ", counts.pairs_by_source, SOURCES),
         ("承認", counts.pairs_by_status, PAIR_STATUS),
         ("組にならず", counts.drops, DROPS),
+        ("稽古に使わず", summary.left_out, DROPS),
         ("食い違い", counts.conflicts, SIGNALS),
     )
     rows = [

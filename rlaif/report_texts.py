@@ -91,6 +91,13 @@ DROPS: Mapping[str, str] = {
     "anonymous_cap": "名のない人の上限",
     "phrase_cap": "同じ言い回しの上限",
     "conflict": "本人の印と採点が食い違う",
+    "unsafe_edit": "書き直しが安全の網にかかった",
+    "read_before": "前の夜に読み、新しい印がない",
+    "paired_before": "前の夜に同じ組ができた",
+    "too_many": "今夜は読みきれず、次の夜に回す",
+    "tie": "審査役が優劣をつけない",
+    "reversed": "審査役が逆を選ぶ",
+    "unconfirmed": "審査役が比べられない",
 }
 SIGNALS: Mapping[str, str] = {
     "thumb_up": "よい返事の印",

@@ -57,6 +57,11 @@ class RewardSettings:
                 )
 
 
+def penalties_of(text_facts: TextFacts, settings: RewardSettings) -> dict[str, float]:
+    """What each guard takes off, in points."""
+    return {guard: points * text_facts.severity(guard) for guard, points in settings.points.items()}
+
+
 def reward_of(
     assessment: Assessment,
     text_facts: TextFacts,

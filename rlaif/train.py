@@ -75,7 +75,7 @@ class Lineage:
 
     date: str
     active: str | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str | Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

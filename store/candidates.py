@@ -1,6 +1,6 @@
 """Replies that a night made for itself; no query of a visitor's reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -45,6 +45,22 @@ def list_candidates(session: Session, night_date: str) -> list[Candidate]:
         .order_by(CandidateRow.turn_id, CandidateRow.number)
     )
     return [_record(row) for row in session.scalars(wanted)]
+
+
+def newest_candidates(session: Session, turn_ids: Iterable[str]) -> list[Candidate]:
+    """Return what the newest night that answered each turn made of it, in order of number."""
+    found: dict[str, list[CandidateRow]] = {}
+    for some in batches(turn_ids):
+        wanted = (
+            select(CandidateRow)
+            .where(CandidateRow.turn_id.in_(some))
+            .order_by(CandidateRow.turn_id, CandidateRow.night_date.desc(), CandidateRow.number)
+        )
+        for row in session.scalars(wanted):
+            rows = found.setdefault(row.turn_id, [])
+            if not rows or rows[0].night_date == row.night_date:
+                rows.append(row)
+    return [_record(row) for rows in found.values() for row in rows]
 
 
 def _id_of(date: str, candidate: NewCandidate) -> str:

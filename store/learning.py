@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, selectinload
 
 from store.batches import batches
-from store.night_records import LearnableReply, LearnableTurn, Line, ReplySignal
-from store.night_tables import ReviewRow
+from store.night_records import LearnableReply, LearnableTurn, Line, ReplySignal, Resolution
+from store.night_tables import ConflictRow, ReviewRow
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
+from store.turns import one_of
+
+_SIGNALS: tuple[ReplySignal, ...] = get_args(ReplySignal)
+RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,9 @@ def list_learnable(
     )
     found = session.execute(wanted).all()
     talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
-    edits = _edits(session, (turn for talk in talks.values() for turn in talk))
+    said = {turn_id for turn_id, _, _, _ in found}
+    own = [turn for talk in talks.values() for turn in talk if turn.id in said]
+    edits, resolved = _edits(session, own), _resolved(session, own)
     learnable = []
     for turn_id, conversation, visitor, consent_at in found:
         talk = talks[conversation]
@@ -64,7 +71,8 @@ def list_learnable(
                 created_at=talk[index].created_at,
                 turns=history_of(talk[:index], limits, history_turns),
                 user_text=talk[index].text,
-                replies=_replies(talk[index], edits),
+                replies=_replies(talk[index], edits, resolved),
+                evidence_at=_evidence_at(talk[index], edits, resolved),
             )
         )
     return learnable
@@ -114,7 +122,9 @@ def history_of(before: Sequence[TurnRow], limits: Limits, most: int) -> tuple[Li
     return tuple(reversed(lines))
 
 
-def _replies(turn: TurnRow, edits: dict[str, ReviewRow]) -> tuple[LearnableReply, ...]:
+def _replies(
+    turn: TurnRow, edits: dict[str, ReviewRow], resolved: dict[str, list[ConflictRow]]
+) -> tuple[LearnableReply, ...]:
     finished = [reply for reply in turn.replies if reply.status == "done" and not reply.safety]
     several = len(finished) > 1
     return tuple(
@@ -129,6 +139,10 @@ def _replies(turn: TurnRow, edits: dict[str, ReviewRow]) -> tuple[LearnableReply
             ),
             edit_id=f"edit-{edits[reply.id].id}" if reply.id in edits else None,
             edit=edits[reply.id].text if reply.id in edits else None,
+            settled={
+                one_of(row.signal, _SIGNALS): one_of(row.resolution or "", RESOLUTIONS)
+                for row in resolved.get(reply.id, ())
+            },
         )
         for reply in finished
     )
@@ -145,6 +159,38 @@ def _signals(
     if reply.feedback is not None:
         signals.add("thumb_up" if reply.feedback.thumb == "up" else "thumb_down")
     return frozenset(signals)
+
+
+def _evidence_at(
+    turn: TurnRow, edits: dict[str, ReviewRow], resolved: dict[str, list[ConflictRow]]
+) -> datetime | None:
+    """Return when the newest verdict of a person on the turn's finished replies was given."""
+    moments: list[datetime] = []
+    for reply in turn.replies:
+        if reply.status != "done" or reply.safety:
+            continue
+        if reply.variant > 0:
+            moments.append(reply.finished_at or reply.created_at)
+        if reply.feedback is not None:
+            moments.append(reply.feedback.at)
+        if reply.id in edits:
+            moments.append(edits[reply.id].at)
+        moments += [row.resolved_at for row in resolved.get(reply.id, ()) if row.resolved_at]
+    return max(moments, default=None)
+
+
+def _resolved(session: Session, turns: Iterable[TurnRow]) -> dict[str, list[ConflictRow]]:
+    """Return the conflicts of each reply that an operator has resolved."""
+    found: dict[str, list[ConflictRow]] = {}
+    for some in batches(turn.id for turn in turns):
+        wanted = (
+            select(ConflictRow)
+            .where(ConflictRow.turn_id.in_(some), ConflictRow.resolved_at.is_not(None))
+            .order_by(ConflictRow.id)
+        )
+        for row in session.scalars(wanted):
+            found.setdefault(row.reply_id, []).append(row)
+    return found
 
 
 def _edits(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:

@@ -9,7 +9,11 @@ NightStatus = Literal["running", "published", "refused", "skipped", "failed", "s
 NightEnd = Literal["published", "refused", "skipped", "failed", "stopped", "waiting"]
 PairStatus = Literal["proposed", "approved", "flipped", "vetoed"]
 ReviewKind = Literal["metric", "pair", "edit", "contradiction", "note"]
+ComparisonVerdict = Literal["chosen", "rejected", "tie", "none"]
+"""Which reply of a pair a judge preferred; `none`: its answers could not be read."""
 ReplySignal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited"]
+Resolution = Literal["visitor", "evaluator"]
+"""Whose word counts in a conflict: the visitor's signal, or the evaluator's score."""
 Line = tuple[Literal["user", "assistant"], str]
 
 
@@ -210,6 +214,17 @@ class StoredPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredComparison:
+    """A judge's verdict on a proposed pair, in both orders."""
+
+    evaluator: str
+    turn_id: str
+    chosen_id: str
+    rejected_id: str
+    verdict: ComparisonVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDrop:
     """Why a turn, or one of its pairs, gave nothing. `detail` holds no visitor text."""
 
@@ -301,6 +316,7 @@ class LearnableReply:
     """A finished variant of a turn with its visitor's verdicts.
 
     `edit` is the text that an operator put in its place, `edit_id` names it as an option.
+    `settled`: signals that an operator weighed against the evaluator's score, and how.
     """
 
     id: str
@@ -311,6 +327,7 @@ class LearnableReply:
     signals: frozenset[ReplySignal]
     edit_id: str | None = None
     edit: str | None = None
+    settled: Mapping[ReplySignal, Resolution] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +335,8 @@ class LearnableTurn:
     """A turn the night may read, with its finished variants in order, one of them shown.
 
     `turns` is the visible talk before it, oldest first, as far back as it may be learnt from.
+    `evidence_at`: when a person last said something of its replies: an edit, a thumb, another
+    variant, a conflict resolved; None when nobody did.
     """
 
     visitor_id: str
@@ -327,6 +346,7 @@ class LearnableTurn:
     turns: tuple[Line, ...]
     user_text: str
     replies: tuple[LearnableReply, ...]
+    evidence_at: datetime | None = None
 
     @property
     def shown(self) -> LearnableReply:

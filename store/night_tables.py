@@ -212,6 +212,20 @@ class PairRow(Base):
     created_at: Mapped[datetime]
 
 
+class ComparisonRow(Base):
+    """Append-only: which reply of a proposed pair a judge preferred, asked in both orders."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (Index("ix_comparisons_turn", "turn_id"),)
+
+    evaluator: Mapped[str] = mapped_column(primary_key=True)
+    chosen_id: Mapped[str] = mapped_column(primary_key=True)
+    rejected_id: Mapped[str] = mapped_column(primary_key=True)
+    turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    verdict: Mapped[str]
+    at: Mapped[datetime]
+
+
 class PairDropRow(Base):
     """Why a turn, or a pair of it, gave nothing in a night."""
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from store.audit import append_audit
 from store.batches import batches, existing_turns
 from store.errors import ConflictError, NotFoundError
-from store.night_records import NewConflict, NewDrop, NightClaim, StoredConflict
+from store.learning import RESOLUTIONS
+from store.night_records import NewConflict, NewDrop, NightClaim, Resolution, StoredConflict
 from store.night_tables import ConflictRow, PairDropRow
 from store.nights import check_fence
 from store.tables import ReplyRow
@@ -86,9 +87,14 @@ def list_conflicts(
 
 
 def resolve_conflict(
-    session: Session, conflict_id: str, resolution: str, operator: str, now: datetime
+    session: Session, conflict_id: str, resolution: Resolution, operator: str, now: datetime
 ) -> StoredConflict:
-    """Record what an operator found. Raises NotFoundError, ConflictError when it is resolved."""
+    """Record whose word counts, so that the next night reads the turn again.
+
+    Raises NotFoundError, ConflictError when it is resolved or for an unknown resolution.
+    """
+    if resolution not in RESOLUTIONS:
+        raise ConflictError(f"resolution is {resolution!r}; expected {' or '.join(RESOLUTIONS)}")
     row = session.get(ConflictRow, conflict_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFoundError(f"no conflict has the id {conflict_id}")

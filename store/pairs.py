@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import get_args
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from store.audit import append_audit
@@ -19,6 +19,8 @@ from store.tables import ConversationRow, TurnRow, VisitorRow
 from store.turns import one_of
 
 PAIR_STATUSES: tuple[PairStatus, ...] = get_args(PairStatus)
+SCORED = "score"
+"""The source of a pair that no person's verdict stands behind."""
 
 
 def save_pairs(
@@ -27,8 +29,9 @@ def save_pairs(
     """Make `pairs` what the night proposes; return how many of them are stored now.
 
     The night's rows that nobody decided on and no adapter was trained on are replaced. Passed
-    over: pairs of turns erased meanwhile, and two options that are paired already, either way
-    round. Ids follow from the options, so that a resumed night has the same. Raises LeaseError.
+    over: pairs of turns erased meanwhile, and options that are paired already; a person's verdict
+    may reverse an older pair, a score may not. Ids follow from the options, so that a resumed
+    night has the same. Raises LeaseError.
     """
     check_fence(session, claim)
     trained = select(AdapterPairRow.pair_id)
@@ -45,10 +48,16 @@ def save_pairs(
         for pair in reversed(pairs)
         if pair.turn_id in there
     }
-    fresh = [pair for options, pair in wanted.items() if options not in known]
-    session.add_all(_row(claim.date, pair, now) for pair in fresh)
+    stored = 0
+    for pair in wanted.values():
+        before = known.get((pair.chosen_id, pair.rejected_id))
+        if before is None and pair.source == SCORED:
+            before = known.get((pair.rejected_id, pair.chosen_id))
+        if before is None:
+            session.add(_row(claim.date, pair, now))
+        stored += before in (None, claim.date)
     session.flush()
-    return len(fresh) + sum(known.get(options) == claim.date for options in wanted)
+    return stored
 
 
 def list_pairs(
@@ -65,6 +74,22 @@ def list_pairs(
     return [pair_record(row) for row in session.scalars(wanted)]
 
 
+def earlier_pairs(
+    session: Session, turn_ids: Iterable[str], *, except_night: str
+) -> dict[str, list[StoredPair]]:
+    """Return what other nights paired of these turns, whatever became of it."""
+    found: dict[str, list[StoredPair]] = {}
+    for some in batches(turn_ids):
+        wanted = (
+            select(PairRow)
+            .where(PairRow.turn_id.in_(some), PairRow.night_date != except_night)
+            .order_by(PairRow.created_at, PairRow.id)
+        )
+        for row in session.scalars(wanted):
+            found.setdefault(row.turn_id, []).append(pair_record(row))
+    return found
+
+
 def list_trainable_pairs(
     session: Session, *, now: datetime, retention: timedelta, auto: bool = True
 ) -> list[StoredPair]:
@@ -72,10 +97,14 @@ def list_trainable_pairs(
 
     Proposed ones only with `auto`; vetoed ones never. Consent, deletion, opt-out, safety and
     retention are judged as of `now`, for the turn and for every turn of its context. A pair with
-    a reply in an unresolved conflict is withheld.
+    a reply in an unresolved conflict is withheld, and one that prefers a reply against which an
+    operator found the visitor right. A turn has the pairs of one night: of those with a person's
+    verdict the newest, else the newest.
     """
     statuses = ("proposed", "approved", "flipped") if auto else ("approved", "flipped")
     disputed = select(ConflictRow.reply_id).where(ConflictRow.resolved_at.is_(None))
+    disliked = select(ConflictRow.reply_id).where(ConflictRow.resolution == "visitor")
+    flipped = PairRow.status == "flipped"
     wanted = (
         select(PairRow, TurnRow.conversation_id, TurnRow.position, VisitorRow.consent_at)
         .join(TurnRow, PairRow.turn_id == TurnRow.id)
@@ -87,6 +116,8 @@ def list_trainable_pairs(
             PairRow.status.in_(statuses),
             PairRow.chosen_id.not_in(disputed),
             PairRow.rejected_id.not_in(disputed),
+            or_(flipped, PairRow.chosen_id.not_in(disliked)),
+            or_(not_(flipped), PairRow.rejected_id.not_in(disliked)),
         )
         .order_by(PairRow.night_date, PairRow.id)
     )
@@ -99,7 +130,7 @@ def list_trainable_pairs(
         limits = Limits(consent_at=consent_at or now, oldest=now - retention)
         if len(history_of(before, limits, _context_turns(pair))) == 2 * _context_turns(pair):
             trainable.append(pair.swapped() if pair.status == "flipped" else pair)
-    return trainable
+    return _current(trainable)
 
 
 def decide_pair(
@@ -174,21 +205,30 @@ def pair_record(row: PairRow) -> StoredPair:
     )
 
 
+def _current(pairs: Sequence[StoredPair]) -> list[StoredPair]:
+    """Leave each turn the pairs of the night that knew best."""
+    best: dict[str, tuple[bool, datetime, str]] = {}
+    for pair in pairs:
+        rank = (pair.source != SCORED, pair.created_at, pair.night_date)
+        best[pair.turn_id] = max(rank, best.get(pair.turn_id, rank))
+    return [pair for pair in pairs if pair.night_date == best[pair.turn_id][2]]
+
+
 def _context_turns(pair: StoredPair) -> int:
     """Return how many earlier turns, even in part, stand before what the visitor said."""
     roles = [role for role, _ in pair.turns]
     return max(roles.count("user") - 1, roles.count("assistant"))
 
 
-def _known_options(session: Session, pairs: Iterable[NewPair]) -> dict[frozenset[str], str]:
-    """Return the options that are paired already, with the night that did it."""
-    known: dict[frozenset[str], str] = {}
+def _known_options(session: Session, pairs: Iterable[NewPair]) -> dict[tuple[str, str], str]:
+    """Return (chosen, rejected) of what is paired already, with the night that did it."""
+    known: dict[tuple[str, str], str] = {}
     for some in batches(pair.chosen_id for pair in pairs):
         wanted = select(PairRow.chosen_id, PairRow.rejected_id, PairRow.night_date).where(
             or_(PairRow.chosen_id.in_(some), PairRow.rejected_id.in_(some))
         )
         for chosen, rejected, date in session.execute(wanted):
-            known[frozenset((chosen, rejected))] = date
+            known[(chosen, rejected)] = date
     return known
 
 

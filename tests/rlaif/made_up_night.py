@@ -123,8 +123,13 @@ def make_night(
     assert claim is not None
     details: dict[str, dict[str, object]] = {
         # The figures of the report come from rows: these are wrong on purpose.
-        "collect": {"turns": 999, "visitors": 999, "adapter": BEFORE},
-        "train": {"adapter": ADAPTER, "pairs": 999, "replay": 4},
+        "collect": {"turns": 999, "visitors": 999, "adapter": BEFORE, "read_again": 3},
+        "train": {
+            "adapter": ADAPTER,
+            "pairs": 999,
+            "replay": 4,
+            "left_out": {"anonymous_cap": 2},
+        },
         "gate": HEALTH,
     }
     last = {

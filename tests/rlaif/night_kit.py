@@ -13,7 +13,14 @@ from persona.card import SHIPPED_CARD, load_card
 from persona.durable import file_sha256
 from persona.engine import Engine
 from persona.local_engine import EngineSettings, LocalEngine
-from rlaif.evaluator import Assessment, Dialogue, Evaluator, EvaluatorKind, Unscored
+from rlaif.evaluator import (
+    Assessment,
+    Dialogue,
+    Evaluator,
+    EvaluatorKind,
+    PairJudge,
+    Unscored,
+)
 from rlaif.gate_measurements import Measurements
 from rlaif.make_candidates import CandidateSettings
 from rlaif.metrics import METRIC_KEYS
@@ -80,6 +87,7 @@ class Bench:
     trainings: int = 0
     trust: Callable[[], dict[str, MetricTrust]] = dict
     measured_with: list[Mapping[str, float]] = field(default_factory=list)
+    pair_judge: PairJudge | None = None
     _engine: LocalEngine | None = None
 
     def parts(self) -> NightParts:
@@ -99,6 +107,7 @@ class Bench:
             now=lambda: self.now,
             should_stop=self._should_stop,
             report=self.told.append,
+            pair_judge=lambda: self.pair_judge,
         )
 
     def _speaking(self) -> Engine:

@@ -8,9 +8,9 @@ import pytest
 from persona.card import SHIPPED_CARD, load_card
 from persona.engine import Message
 from rlaif.errors import EvaluatorError, JudgeBudgetError, JudgeCallError, JudgeUnreachableError
-from rlaif.evaluator import Assessment, Dialogue, Unscored
+from rlaif.evaluator import Assessment, Comparison, Dialogue, Unscored
 from rlaif.judge_client import JudgeClient, JudgeSettings
-from rlaif.judge_evaluator import Comparison, JudgeEvaluator, JudgingSettings
+from rlaif.judge_evaluator import JudgeEvaluator, JudgingSettings
 from rlaif.judge_injections import InjectionCase, measure_verdict_change
 from rlaif.metrics import METRIC_KEYS
 from tests.rlaif.judge_server import Answer, Judge, compare_answer, judge_server, score_answer

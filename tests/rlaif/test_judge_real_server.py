@@ -22,9 +22,9 @@ from persona.card import SHIPPED_CARD, load_card
 from persona.dialogues import read_card_rows
 from persona.engine import Message
 from persona.gguf_convert import CHAT_TEMPLATE
-from rlaif.evaluator import Assessment, Dialogue, Unscored
+from rlaif.evaluator import Assessment, Comparison, Dialogue, Unscored
 from rlaif.judge_client import JudgeClient, JudgeSettings
-from rlaif.judge_evaluator import Comparison, JudgeEvaluator
+from rlaif.judge_evaluator import JudgeEvaluator
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,6 +12,7 @@ from rlaif.pair_caps import (
     CapSettings,
     PairHistory,
     PastPair,
+    anonymous_visitors,
     apply_caps,
     trim_to_caps,
     visitor_limit,
@@ -193,15 +194,34 @@ def test_trimming_restores_the_share_after_erasure() -> None:
     settings = CapSettings()
     # Taken when the set had 4,000 rows; 3,000 of them are gone since.
     visitors = ["a"] * 10 + ["b"] * 2 + [f"v{n}" for n in range(988)]
-    kept = trim_to_caps(visitors, 0, settings, frozenset())
+    kept = trim_to_caps(visitors, 0, settings, frozenset()).kept
     counts = Counter(visitors[at] for at in kept)
     assert counts["a"] == counts["b"] == 2
     assert len(kept) == 992
     assert kept[:2] == [8, 9]
     unnamed = frozenset(f"v{n}" for n in range(988))
-    fewer = trim_to_caps(visitors, 2000, settings, unnamed)
+    fewer = trim_to_caps(visitors, 2000, settings, unnamed).kept
     pool = sum(visitors[at] in unnamed for at in fewer)
     assert 0 < pool <= 0.2 * (2000 + len(fewer))
-    assert trim_to_caps(["a"] * 99, 0, CapSettings(single_user=True), frozenset()) == list(
+    assert trim_to_caps(["a"] * 99, 0, CapSettings(single_user=True), frozenset()).kept == list(
         range(99)
     )
+
+
+def test_a_normal_night_of_strangers_is_trained_on_whole() -> None:
+    """With the shipped card's rows behind every adapter strangers may give a thousand pairs."""
+    settings = CapSettings()
+    visitors = [f"v{n % 40}" for n in range(180)]
+    unnamed = anonymous_visitors(visitors, settings)
+    trimmed = trim_to_caps(visitors, 5306, settings, unnamed)
+    assert (len(trimmed.kept), dict(trimmed.left_out)) == (180, {})
+    crowd = [f"v{n}" for n in range(3000)]
+    flooded = trim_to_caps(crowd, 5306, settings, anonymous_visitors(crowd, settings))
+    assert len(flooded.kept) <= 0.2 * (5306 + len(flooded.kept))
+    assert len(flooded.kept) > 1200
+    assert flooded.left_out == {"anonymous_cap": 3000 - len(flooded.kept)}
+
+
+def test_nobody_is_anonymous_on_a_single_users_machine() -> None:
+    assert anonymous_visitors(["a", "b"], CapSettings(single_user=True)) == frozenset()
+    assert anonymous_visitors(["a", "b"], CapSettings()) == {"a", "b"}

@@ -199,6 +199,72 @@ def test_a_signal_against_a_top_fifth_reply_is_withheld(signal: str) -> None:
     assert conflict.reward_quantile >= 0.8
 
 
+def test_a_thumb_that_an_operator_confirmed_beats_the_score() -> None:
+    disliked = option("disliked", BREAD, 9.0, "thumb_down", kind="reply")
+    others = [option("made", WALK, 5.0), option("poor", STOCK, 1.0)]
+    (conflict,) = pair(group("turn", [disliked, *others])).conflicts
+    assert conflict.signal == "thumb_down"
+    confirmed = replace(disliked, confirmed=frozenset({"thumb_down"}))
+    made = pair(group("turn", [confirmed, *others]))
+    assert made.conflicts == ()
+    (ours,) = made.pairs
+    assert (ours.chosen_id, ours.rejected_id, ours.source) == ("made", "disliked", "thumb")
+
+
+def test_a_regeneration_that_an_operator_confirmed_is_evidence_again() -> None:
+    first = option("first", STOCK, 9.0, "regenerated_away", kind="reply")
+    rest = [option("second", WALK, 3.0, "kept", kind="reply"), option("made", BREAD, 1.0)]
+    assert pair(group("turn", [first, *rest])).pairs == ()
+    confirmed = replace(first, confirmed=frozenset({"regenerated_away"}))
+    (ours,) = pair(group("turn", [confirmed, *rest])).pairs
+    assert (ours.chosen_id, ours.rejected_id, ours.source) == ("second", "first", "regenerated")
+
+
+def test_a_turn_read_before_gives_what_people_said_and_nothing_else() -> None:
+    options = three(8.0, 1.0, 5.0)
+    silent = replace(group("turn", options), evidence_only=True)
+    assert reasons(pair(silent)) == ["read_before"]
+    liked = replace(options[2], signals=frozenset({"thumb_up"}), kind="reply")
+    spoken = replace(silent, options=(options[0], options[1], liked))
+    (ours,) = pair(spoken).pairs
+    assert (ours.chosen_id, ours.rejected_id, ours.source) == ("o2", "o1", "thumb")
+    assert reasons(pair(replace(spoken, paired=frozenset({("o2", "o1")})))) == ["paired_before"]
+    assert len(pair(replace(spoken, paired=frozenset({("o1", "o2")}))).pairs) == 1
+
+
+def test_an_edit_that_was_paired_is_not_replaced_by_weaker_evidence() -> None:
+    options = [
+        option("first", STOCK, 4.0, "regenerated_away", "edited", kind="reply"),
+        option("second", BREAD, 3.9, "kept", kind="reply"),
+        option("theirs", WALK, None, "operator", kind="edit"),
+    ]
+    turn = replace(
+        group("turn", options), evidence_only=True, paired=frozenset({("theirs", "first")})
+    )
+    made = pair(turn)
+    assert (made.pairs, reasons(made)) == ((), ["paired_before"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"flagged": True}, "unsafe_edit"),
+        ({"penalties": {"register": 2.5}}, "chosen_breaks_guard"),
+    ],
+)
+def test_an_operators_edit_is_guarded_and_its_drop_told(
+    change: dict[str, object], reason: str
+) -> None:
+    edit = replace(option("theirs", WALK, None, "operator", kind="edit"), **change)  # type: ignore[arg-type]
+    others = [
+        option("shown", STOCK, 2.0, "edited", kind="reply"),
+        option("made", BREAD, 8.0),
+    ]
+    made = pair(group("turn", [edit, *others]))
+    assert "theirs" not in [each.chosen_id for each in made.pairs]
+    assert reason in reasons(made)
+
+
 def test_a_reply_that_breaks_a_guard_is_never_chosen() -> None:
     bad = option("edit", WALK, 5.0, kind="edit")
     assert bad.reward is not None

@@ -106,6 +106,15 @@ def test_every_figure_equals_sql(database: Database, tmp_path: Path) -> None:
     assert summary.seconds == sum(step.seconds or 0 for step in summary.steps) == 2464
 
 
+def test_what_was_read_again_and_left_out_is_told(database: Database, tmp_path: Path) -> None:
+    summary = summary_of(database, tmp_path / DATE, "published")
+    assert (summary.read_again, summary.left_out) == (3, {"anonymous_cap": 2})
+    markdown = report_markdown(summary)
+    assert "| 読み直した言葉 | 3 |" in markdown
+    assert "| 稽古に使わず | 名のない人の上限 | 2 |" in markdown
+    assert "稽古に使わなかった組" in report_html(summary)
+
+
 def mean_of(database: Database, what: str, source: str) -> float:
     with database.reading() as session:
         return float(session.execute(text(f"SELECT {what} FROM {source}")).scalar_one())

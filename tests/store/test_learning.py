@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 from store.conversations import mark_deleted
 from store.database import Database
 from store.learning import list_learnable
-from store.night_records import LearnableTurn, NewReview
+from store.night_records import LearnableTurn, NewConflict, NewReview
+from store.pair_queue import list_conflicts, resolve_conflict, save_conflicts
 from store.records import ReplyEnd, SafetyCatch, Turn
 from store.replies import begin_reply, finish_reply
 from store.reviews import append_review
 from store.turns import append_variant, set_feedback, set_learn, show_variant, supersede_from
 from store.visitors import Owner, set_consent
-from tests.store.rehearsal import talk
+from tests.store.rehearsal import claim, talk
 from tests.store.talk import NEW_REPLY, begin, exchange, say
 
 RETENTION = timedelta(days=90)
@@ -196,3 +197,35 @@ def test_the_newest_edit_of_an_operator_is_an_option(database: Database, now: da
         assert (shown.edit, shown.edit_id) == ("やわらかい答えですわ。", f"edit-{edits[1].id}")
         assert shown.signals == {"edited"}
         assert found[other.id].shown.edit is None
+
+
+def test_the_newest_verdict_of_a_person_dates_the_evidence(
+    database: Database, now: datetime
+) -> None:
+    at = [now + timedelta(minutes=minute) for minute in range(10)]
+    with database.session() as session:
+        owner, (turn, _) = talk(session, now, ("朝", "おはよう。"), ("夜", "こんばんは。"))
+        reply = turn.replies[0].id
+
+        def evidence() -> list[datetime | None]:
+            return [one.evidence_at for one in _learnable(session, now)]
+
+        assert evidence() == [None, None]
+        set_feedback(session, owner, reply, "down", None, now=at[3])
+        assert evidence() == [at[3], None]
+        edit = NewReview(operator="op", kind="edit", reply_id=reply, text="おはようございますわ。")
+        append_review(session, edit, now=at[4])
+        assert evidence() == [at[4], None]
+        note = NewReview(operator="op", kind="note", reply_id=reply, text="?")
+        append_review(session, note, now=at[5])
+        variant = append_variant(session, turn.id, NEW_REPLY, now=at[5]).replies[1].id
+        finish_reply(session, variant, ReplyEnd(status="done", text="よい朝ですわ。"), now=at[6])
+        assert evidence() == [at[6], None]
+        conflict = NewConflict(
+            turn_id=turn.id, reply_id=reply, signal="thumb_down", reward_quantile=0.9
+        )
+        save_conflicts(session, claim(session, now), [conflict], now=at[7])
+        assert evidence() == [at[6], None]
+        resolve_conflict(session, list_conflicts(session)[0].id, "visitor", "op", at[8])
+        assert evidence() == [at[8], None]
+        assert _learnable(session, now)[0].replies[0].settled == {"thumb_down": "visitor"}

@@ -56,6 +56,8 @@ def test_a_conflict_is_asked_about_once(database: Database, now: datetime) -> No
             resolve_conflict(session, stored.id, "evaluator", "op2", now)
         with pytest.raises(NotFoundError):
             resolve_conflict(session, "0" * 32, "visitor", "op", now)
+        with pytest.raises(ConflictError, match="expected visitor or evaluator"):
+            resolve_conflict(session, stored.id, "nobody", "op", now)  # type: ignore[arg-type]
         assert save_conflicts(session, mine, [], now=now) == 0
         assert list_conflicts(session, night_date=DATE) == [resolved]
         assert list_conflicts(session, unresolved=True) == []

@@ -18,6 +18,7 @@ from store.pair_queue import list_conflicts, resolve_conflict, save_conflicts
 from store.pairs import (
     count_pairs_by_visitor,
     decide_pair,
+    earlier_pairs,
     list_pairs,
     list_trainable_pairs,
     save_pairs,
@@ -218,3 +219,53 @@ def test_pairs_are_counted_per_visitor(database: Database, now: datetime, tmp_pa
     with database.session() as session:
         assert count_pairs_by_visitor(session) == {two.visitor_id: 1}
         assert save_pairs(session, mine, [pair(one, turn, "x", "y")], now=now) == 0
+
+
+def test_a_turn_is_trained_with_the_pairs_of_one_night(database: Database, now: datetime) -> None:
+    nights = (DATE, NEXT, "2026-09-26", "2026-09-27")
+    later = [now + timedelta(days=day) for day in range(4)]
+    with database.session() as session:
+        owner, (turn,) = talk(session, now, WORDS)
+        given = (("a", "score"), ("b", "edit"), ("c", "score"), ("d", "operator"))
+        current = []
+        for date, at, (name, source) in zip(nights, later, given, strict=True):
+            one = pair(owner, turn, name, f"{name}-", source=source)
+            save_pairs(session, claim(session, at, date=date), [one], now=at)
+            current += [found.chosen_id for found in _trainable(session, later[-1])]
+        assert current == ["a", "b", "b", "d"]
+        decide_pair(session, list_pairs(session, nights[-1])[0].id, "vetoed", "op", now)
+        assert [found.chosen_id for found in _trainable(session, later[-1])] == ["b"]
+
+
+def test_a_person_may_reverse_a_pair_and_a_score_may_not(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        owner, (turn,) = talk(session, now, WORDS)
+        save_pairs(session, claim(session, now), [pair(owner, turn, "a", "b")], now=now)
+        tomorrow = now + timedelta(days=1)
+        next_night = claim(session, tomorrow, date=NEXT)
+        assert save_pairs(session, next_night, [pair(owner, turn, "b", "a")], now=tomorrow) == 0
+        thumb = pair(owner, turn, "b", "a", source="thumb")
+        assert save_pairs(session, next_night, [thumb], now=tomorrow) == 1
+        (current,) = _trainable(session, tomorrow)
+        assert (current.chosen_id, current.rejected_id) == ("b", "a")
+        earlier = earlier_pairs(session, [turn.id], except_night=NEXT)
+        assert [one.chosen_id for one in earlier[turn.id]] == ["a"]
+
+
+def test_what_an_operator_found_bad_is_not_preferred(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        owner, (turn,) = talk(session, now, WORDS)
+        reply = turn.replies[0].id
+        mine = claim(session, now)
+        pairs = [pair(owner, turn, reply, "b"), pair(owner, turn, "c", reply)]
+        save_pairs(session, mine, pairs, now=now)
+        conflict = NewConflict(
+            turn_id=turn.id, reply_id=reply, signal="thumb_down", reward_quantile=0.95
+        )
+        save_conflicts(session, mine, [conflict], now=now)
+        resolve_conflict(session, list_conflicts(session)[0].id, "visitor", "op", now)
+        assert [one.chosen_id for one in _trainable(session, now)] == ["c"]
+        by_chosen = {one.chosen_id: one.id for one in list_pairs(session, DATE)}
+        decide_pair(session, by_chosen[reply], "flipped", "op", now)
+        decide_pair(session, by_chosen["c"], "flipped", "op", now)
+        assert [one.chosen_id for one in _trainable(session, now)] == ["b"]
