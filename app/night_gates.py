@@ -31,7 +31,11 @@ class NightGates:
     """Measures adapters for the gates; what was measured once is kept under the cache folder."""
 
     def __init__(
-        self, settings: Settings, card: Card, models: NightModels, trust: Mapping[str, float]
+        self,
+        settings: Settings,
+        card: Card,
+        models: NightModels,
+        trust: Callable[[], Mapping[str, float]],
     ) -> None:
         self._settings = settings
         self._card = card
@@ -78,7 +82,7 @@ class NightGates:
             probes=read_gate_probes(self._card.folder),
             training=Scorer(
                 evaluator=self._models.training_evaluator(),
-                value=partial(_reward_total, self._card, plan, self._trust),
+                value=partial(_reward_total, self._card, plan, self._trust()),
             ),
             gate=Scorer(
                 evaluator=self._models.gate_evaluator(), value=partial(_guarded_mean, self._card)

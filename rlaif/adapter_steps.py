@@ -4,15 +4,18 @@ import hashlib
 import logging
 import math
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from sqlalchemy.orm import Session
 
 from persona.dialogues import read_card_rows
+from rlaif.errors import PublishError, TrainingDiedError, TrainingStoppedError
 from rlaif.gate_measurements import Measurements, Published, Unmeasured
 from rlaif.gates import GateResult, decide, judge_gates, published_figures
-from rlaif.learning_steps import adapter_of_the_night
 from rlaif.night_work import Detail, MeasuredAdapter, NightEnds, NightWork, TrainingOrder
 from rlaif.pair_caps import trim_to_caps
 from rlaif.prompt_groups import preference_of
@@ -22,7 +25,7 @@ from rlaif.report import write_examples
 from rlaif.seed_pairs import seed_pairs
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
-from store.adapters import load_adapter
+from store.adapters import active_adapter, list_deployments, load_adapter
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord, StoredPair
@@ -33,22 +36,27 @@ from store.records import Adapter
 _IDS = TypeAdapter(list[str])
 _PUBLISHED = TypeAdapter(Published)
 
+_TRAINING_LIVES = 3
+
 logger = logging.getLogger(__name__)
 
 
 def train(work: NightWork) -> Detail:
     """Train a new adapter from the anchor on all pairs that may still be learnt from.
 
-    Raises NightEnds("skipped") below the least number of pairs.
+    Raises NightEnds("skipped") below the least number of pairs, NightEnds("stopped") when training
+    was, with a checkpoint.
     """
-    pairs = _trainable(work)
+    read_at = work.now()
+    pairs = _trainable(work, read_at)
     if len(pairs) < work.settings.min_pairs:
         raise NightEnds(
             "skipped",
             f"{len(pairs)} pairs may be trained on, {work.settings.min_pairs} are needed; they "
             "are kept for the next nights",
+            {"allowed": len(pairs)},
         )
-    active = adapter_of_the_night(work)
+    active = _in_production(work)
     anchor = _anchor(work, active)
     work.parts.close_engine()
     order = TrainingOrder(
@@ -61,9 +69,12 @@ def train(work: NightWork) -> Detail:
             active=active,
             details={"evaluator": str(work.detail("score")["evaluator"])},
         ),
+        settings=work.settings.training,
     )
-    manifest = work.parts.train(order, work.progress)
+    manifest = _trained(work, order)
     return {
+        "read_at": read_at.isoformat(),
+        "verdicts": _verdicts(pairs),
         "adapter": manifest["id"],
         "anchor": anchor.id,
         "active": active,
@@ -76,10 +87,14 @@ def train(work: NightWork) -> Detail:
 def gate(work: NightWork) -> Detail:
     """Measure candidate, active and anchor on the frozen probes and judge every gate.
 
+    Active is what is in production now: operators may have changed it since the night began.
     Raises NightEnds("refused") with the gates that failed.
     """
     trained = work.detail("train")
-    names = [str(name) for name in (trained["adapter"], trained["active"], trained["anchor"])]
+    production = _in_production(work)
+    if production is None:
+        raise _nothing_to_rehearse()
+    names = [str(trained["adapter"]), production, str(trained["anchor"])]
     measured: dict[str, Measurements | Unmeasured] = {}
     for name in dict.fromkeys(names):
         measured[name] = _measured(work, name)
@@ -89,20 +104,29 @@ def gate(work: NightWork) -> Detail:
     _keep_examples(work, active=names[1], candidate=names[0])
     with work.writing() as session:
         save_gate_results(session, work.claim, [_record(result) for result in results])
-    if not decision.publish:
-        raise NightEnds("refused", decision.reason)
     figures = published_figures(candidate) if isinstance(candidate, Measurements) else None
-    return {
+    detail: Detail = {
         "adapter": trained["adapter"],
+        "active": production,
         "gates": len(results),
         "reason": decision.reason,
         "published": None if figures is None else asdict(figures),
     }
+    if not decision.publish:
+        raise NightEnds("refused", decision.reason, detail)
+    return detail
 
 
 def publish(work: NightWork) -> Detail:
-    """Register the adapter, link its pairs and put it into production, all in one transaction."""
+    """Register the adapter, link its pairs and put it into production, all in one transaction.
+
+    Raises NightEnds("refused") when something else is in production than it was held against, or
+    when a pair it learnt from may not be learnt from any more.
+    """
     name = str(work.detail("train")["adapter"])
+    if _was_deployed(work, name):
+        # Killed right after: what operators or the watch decided about it since is theirs.
+        return {"adapter": name}
     folder = work.parts.adapters_folder / name
     adapter = verify_adapter(
         folder,
@@ -115,25 +139,87 @@ def publish(work: NightWork) -> Detail:
         pair_ids=tuple(_names(adapter.manifest["pair_ids"])),
         who="night",
         why=f"night {work.date}: {work.detail('gate')['reason']}",
+        gated_against=str(work.detail("gate")["active"]),
     )
     try:
         with work.writing() as session:
+            _check_pairs(work, session, publication.pair_ids)
             put_into_production(session, work.claim, publication, work.now())
-    except ConflictError as error:
-        # Somebody was erased while it trained: it must never be served.
-        raise NightEnds("refused", str(error)) from error
+    except (ConflictError, PublishError) as error:
+        # Somebody was erased while it trained, or production is not what it was held against.
+        again = f"run `yogeiko night run --date {work.date} --resume`"
+        raise NightEnds("refused", f"{error}; {again}", {"adapter": name}) from error
     return {"adapter": name}
 
 
-def _trainable(work: NightWork) -> list[StoredPair]:
+def _trained(work: NightWork, order: TrainingOrder) -> Mapping[str, object]:
+    """The manifest; a training process that died is started again where its checkpoint is."""
+    for deaths in range(_TRAINING_LIVES):
+        try:
+            return work.parts.train(order, work.progress)
+        except TrainingStoppedError as stop:
+            raise NightEnds("stopped", str(stop)) from stop
+        except TrainingDiedError as death:
+            if deaths + 1 == _TRAINING_LIVES:
+                raise
+            logger.warning("Training goes on from its checkpoint: %s", death)
+            work.progress(0, None)
+    raise AssertionError("the last training returns or raises")
+
+
+def _check_pairs(work: NightWork, session: Session, pair_ids: Sequence[str]) -> None:
+    """Raises PublishError unless every pair may still be learnt from, the way round it was."""
+    trained = work.detail("train")
+    # What has grown too old since training read it was young enough then.
+    read_at = datetime.fromisoformat(str(trained["read_at"]))
+    wanted = set(pair_ids)
+    allowed = [
+        pair
+        for pair in _allowed(work, session, work.now(), work.now() - read_at)
+        if pair.id in wanted
+    ]
+    lost = len(wanted) - len(allowed)
+    if lost or _verdicts(allowed) != trained["verdicts"]:
+        what = f"{lost} of the {len(wanted)}" if lost else f"some of the {len(wanted)}"
+        why = "withdrawn, vetoed or erased" if lost else "turned round by an operator"
+        raise PublishError(
+            f"{what} pairs that {trained['adapter']} learnt from were {why} while it trained; it "
+            "is not published, the next training goes without them"
+        )
+
+
+def _verdicts(pairs: Sequence[StoredPair]) -> str:
+    """A digest of which reply beats which in every pair."""
+    lines = sorted(f"{pair.id} {pair.chosen_id}\n" for pair in pairs)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _was_deployed(work: NightWork, name: str) -> bool:
+    with work.database.reading() as session:
+        history = list_deployments(session, with_tainted=True)
+    return name in {deployment.adapter for deployment in history}
+
+
+def _in_production(work: NightWork) -> str | None:
+    with work.database.reading() as session:
+        return active_adapter(session)
+
+
+def _allowed(
+    work: NightWork, session: Session, now: datetime, grace: timedelta
+) -> list[StoredPair]:
+    return list_trainable_pairs(
+        session,
+        now=now,
+        retention=work.settings.retention + grace,
+        auto=work.settings.approval == "auto",
+    )
+
+
+def _trainable(work: NightWork, now: datetime) -> list[StoredPair]:
     """All nights' pairs whose visitors still allow it, within everybody's share of the whole."""
     with work.database.reading() as session:
-        pairs = list_trainable_pairs(
-            session,
-            now=work.now(),
-            retention=work.settings.retention,
-            auto=work.settings.approval == "auto",
-        )
+        pairs = _allowed(work, session, now, timedelta(0))
     seed_rows = len(read_card_rows(work.parts.card.folder, "train"))
     kept = trim_to_caps(
         [pair.visitor_id for pair in pairs], seed_rows, work.settings.pairs.caps, frozenset()
@@ -150,16 +236,21 @@ def _anchor(work: NightWork, active: str | None) -> Adapter:
             if adapter.kind != "night":
                 return adapter
             name = adapter.parent_id
-    raise NightEnds(
+    raise _nothing_to_rehearse()
+
+
+def _nothing_to_rehearse() -> NightEnds:
+    return NightEnds(
         "skipped",
         "the bare base model is in production, so there is no persona to rehearse; "
         "train one with `yogeiko persona train --activate`",
+        {},
     )
 
 
 def _replay(work: NightWork, fresh: int) -> list[TrainingPair]:
     """Twice what the replay share asks for, so that training can draw among them."""
-    share = work.settings.replay_share
+    share = work.settings.training.replay_share
     rng = random.Random(int.from_bytes(hashlib.sha256(work.date.encode()).digest()[:8]))
     rows = read_card_rows(work.parts.card.folder, "train")
     return seed_pairs(rows, math.ceil(2 * fresh * share / (1 - share)), rng)

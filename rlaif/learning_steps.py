@@ -44,7 +44,11 @@ def collect(work: NightWork) -> Detail:
     }
     turns = _in_window(work, since, until)
     if not turns:
-        raise NightEnds("skipped", "nobody who allows learning has talked since the last night")
+        raise NightEnds(
+            "skipped",
+            "nobody who allows learning has talked since the last night",
+            {**detail, "turns": 0, "visitors": 0},
+        )
     visitors = len({turn.visitor_id for turn in turns})
     return {**detail, "turns": len(turns), "visitors": visitors}
 
@@ -96,7 +100,11 @@ def score_candidates(work: NightWork) -> Detail:
         for one in _candidates(work)
         if one.turn_id in turns and one.text
     ]
-    return _scoring_detail(evaluator.id, score_subjects(work, evaluator, subjects))
+    replies = work.detail("score")
+    before = bool(replies["scored"] or replies["known"])
+    return _scoring_detail(
+        evaluator.id, score_subjects(work, evaluator, subjects, scored_before=before)
+    )
 
 
 def pair(work: NightWork) -> Detail:
@@ -167,7 +175,7 @@ def inbox(work: NightWork) -> Detail:
         night = load_night(session, work.date)
     if night is None:
         raise NightEnds("failed", f"night {work.date} is not in the ledger any longer")
-    deadline = night.started_at + work.settings.deadline
+    deadline = (night.began("inbox") or work.now()) + work.settings.deadline
     if undecided and work.now() < deadline:
         raise NightEnds(
             "waiting",
@@ -185,7 +193,7 @@ def day(work: NightWork) -> list[LearnableTurn]:
 
 
 def adapter_of_the_night(work: NightWork) -> str | None:
-    """The adapter that was in production when the night began."""
+    """The adapter that was in production when the night began: the candidates are all its own."""
     adapter = work.detail("collect")["adapter"]
     return None if adapter is None else str(adapter)
 
@@ -196,7 +204,8 @@ def _learnt_until(work: NightWork, session: Session) -> datetime | None:
         if night.date >= work.date or night.status not in ("published", "refused", "skipped"):
             continue
         for step in night.steps:
-            if step.step == "collect" and step.finished_at is not None:
+            # A night that found nobody has read nothing: a reply may have been under way.
+            if step.step == "collect" and step.finished_at is not None and step.detail.get("turns"):
                 return datetime.fromisoformat(str(step.detail["until"]))
     return None
 

@@ -21,7 +21,7 @@ from rlaif.preference import Reward
 from rlaif.publish import ServedBase
 from rlaif.report import Example
 from rlaif.reward import RewardSettings, reward_of
-from rlaif.train import Lineage
+from rlaif.train import Lineage, PreferenceSettings
 from rlaif.training_pairs import TrainingPair
 from store.adapters import load_adapter
 from store.database import Database
@@ -34,12 +34,17 @@ Detail = dict[str, object]
 
 
 class NightEnds(Exception):
-    """A step found that the night is over: how it ends, and the sentence that says why."""
+    """A step found that the night is over: how it ends, and the sentence that says why.
 
-    def __init__(self, status: NightEnd, decision: str) -> None:
+    `detail` is what the step found, which makes it complete; None: it has to be done again when
+    the night goes on.
+    """
+
+    def __init__(self, status: NightEnd, decision: str, detail: Detail | None = None) -> None:
         super().__init__(decision)
         self.status = status
         self.decision = decision
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,6 @@ class NightSettings:
 
     retention: how far back may be learnt from. deadline: how long an inbox waits for operators.
     lease: how long a silent owner keeps the night. min_pairs: below this nothing is trained.
-    replay_share: seed pairs among all that are trained on, 0..1.
     """
 
     retention: timedelta = timedelta(days=90)
@@ -56,19 +60,19 @@ class NightSettings:
     deadline: timedelta = timedelta(hours=12)
     lease: timedelta = timedelta(minutes=30)
     min_pairs: int = 64
-    replay_share: float = 0.25
     max_turns: int = 2000
     candidates: CandidateSettings = field(default_factory=CandidateSettings)
     reward: RewardSettings = field(default_factory=RewardSettings)
     penalties: PenaltySettings = field(default_factory=PenaltySettings)
     pairs: PairSettings = field(default_factory=PairSettings)
+    training: PreferenceSettings = field(default_factory=PreferenceSettings)
     gates: GateSettings = field(default_factory=GateSettings)
 
     def __post_init__(self) -> None:
-        if not 0.2 <= self.replay_share < 1:
+        if self.training.replay_share < 0.2:
             raise ValueError(
-                f"replay_share is {self.replay_share}; expected 0.2 or more and below 1: the "
-                "seed behaviour must stay in every training"
+                f"training.replay_share is {self.training.replay_share}; expected 0.2 or more and "
+                "below 1: the seed behaviour must stay in every training"
             )
         if self.min_pairs < 1:
             raise ValueError(f"min_pairs is {self.min_pairs}; expected 1 or more")
@@ -86,6 +90,7 @@ class TrainingOrder:
     replay_pairs: tuple[TrainingPair, ...]
     work_folder: Path
     lineage: Lineage
+    settings: PreferenceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,9 @@ class MeasuredAdapter:
 
 
 Trainer = Callable[[TrainingOrder, Callable[[int, int | None], None]], Mapping[str, object]]
-"""Trains and publishes the folder; tells steps done and in all; returns the adapter's manifest."""
+"""Trains and publishes the folder; tells steps done and in all; returns the adapter's manifest.
+
+Raises TrainingStoppedError and TrainingDiedError where another call goes on from a checkpoint."""
 
 Measurer = Callable[[Engine, MeasuredAdapter, Callable[[int, int | None], None]], Measurements]
 """Asks the frozen probes and measures the answers; tells what is done of how much."""
@@ -119,7 +126,9 @@ class NightParts:
     """Everything a night works with, bound by whoever starts it.
 
     The models load when they are first asked for; `close_engine` frees the memory of the speaking
-    one before training. `examples` are replies of two measured adapters side by side. `trust`: metric -> 0..1, how far its scores count tonight.
+    one before training. `prepare` brings what a first night on a fresh machine needs. `examples`
+    are replies of two measured adapters side by side. `trust`: metric -> 0..1, how far its scores
+    count tonight.
     """
 
     database: Database
@@ -127,7 +136,7 @@ class NightParts:
     training_evaluator: Callable[[], Evaluator]
     engine: Callable[[], Engine]
     close_engine: Callable[[], None]
-    trust: Mapping[str, float]
+    trust: Callable[[], Mapping[str, float]]
     train: Trainer
     measure: Measurer
     examples: Callable[[Engine, str, str], Sequence[Example]]
@@ -137,13 +146,29 @@ class NightParts:
     now: Callable[[], datetime]
     should_stop: Callable[[], bool]
     report: Callable[[StepProgress], None]
+    prepare: Callable[[], None] = lambda: None
+
+
+_HOLD_EVERY = timedelta(seconds=10)
 
 
 class NightWork:
-    """A claimed night under way: what its steps read and write through."""
+    """A claimed night under way: what its steps read and write through.
 
-    def __init__(self, parts: NightParts, settings: NightSettings, claim: NightClaim) -> None:
+    A rehearsal leaves no trace of its steps in the ledger.
+    """
+
+    def __init__(
+        self,
+        parts: NightParts,
+        settings: NightSettings,
+        claim: NightClaim,
+        *,
+        rehearsal: bool = False,
+    ) -> None:
         self.parts = parts
+        self._rehearsal = rehearsal
+        self._held_at = parts.now()
         self.settings = settings
         self.claim = claim
         self.database = parts.database
@@ -152,6 +177,11 @@ class NightWork:
         self.folder = parts.nights_folder / claim.date
         self._step = ("", 0, 0)
         self._details: dict[str, Mapping[str, object]] = {}
+
+    @property
+    def step(self) -> str:
+        """The step under way."""
+        return self._step[0]
 
     def enter(self, step: str, position: int, steps: int) -> None:
         """Name the step that progress belongs to."""
@@ -169,7 +199,7 @@ class NightWork:
     def reward(self, dialogue: Dialogue, assessment: Assessment) -> Reward:
         """The reward of a verdict under the night's settings and trust."""
         found = text_facts(dialogue, self.parts.card, self.settings.penalties)
-        return reward_of(assessment, found, self.settings.reward, self.parts.trust)
+        return reward_of(assessment, found, self.settings.reward, self.parts.trust())
 
     def speaking(self, adapter: str | None) -> Engine:
         """The engine, with `adapter` known to it. Raises AdapterError when it is damaged."""
@@ -193,15 +223,27 @@ class NightWork:
         Raises LeaseError when the night was taken over, NightEnds when it is to stop.
         """
         step, _, _ = self._step
-        with self.writing() as session:
-            renew_lease(session, self.claim, lease=self.settings.lease, now=self.now())
-            progress_step(session, self.claim, step, done, total)
-        self._tell(done, total)
+        self._hold(done, total)
         if self.parts.should_stop():
             raise NightEnds(
                 "stopped",
                 f"stopped during {step}; yogeiko night run --date {self.date} --resume goes on",
             )
+
+    def still_at(self, done: int, total: int | None) -> None:
+        """As `progress`, for the middle of something that is lost when it is broken off: stops
+        nothing, and writes only every few seconds. Raises LeaseError."""
+        if self.now() - self._held_at >= _HOLD_EVERY:
+            self._hold(done, total)
+
+    def _hold(self, done: int, total: int | None) -> None:
+        step, _, _ = self._step
+        self._held_at = self.now()
+        with self.writing() as session:
+            renew_lease(session, self.claim, lease=self.settings.lease, now=self._held_at)
+            if not self._rehearsal:
+                progress_step(session, self.claim, step, done, total)
+        self._tell(done, total)
 
     def _tell(self, done: int, total: int | None) -> None:
         step, position, steps = self._step

@@ -86,7 +86,7 @@ class Bench:
             training_evaluator=lambda: self.evaluator,
             engine=self._speaking,
             close_engine=self._close,
-            trust={},
+            trust=dict,
             train=self._train,
             measure=self._measure,
             examples=lambda _engine, _before, _after: [],
@@ -123,7 +123,7 @@ class Bench:
                 work_folder=order.work_folder,
                 adapters_folder=self.home / "adapters",
                 lineage=order.lineage,
-                settings=PreferenceSettings(max_row_tokens=2000, safety_pairs=1),
+                settings=order.settings,
                 report=lambda told: progress(told.step, told.steps),
             ),
         )
@@ -154,6 +154,7 @@ def settings() -> NightSettings:
     """Few and any pairs: the tiny model babbles."""
     return NightSettings(
         min_pairs=4,
+        training=PreferenceSettings(max_row_tokens=2000, safety_pairs=1),
         candidates=CandidateSettings(temperatures=(0.7, 1.2), max_new_tokens=12),
         pairs=PairSettings(
             proposal=ProposalSettings(
