@@ -132,7 +132,9 @@ class NightService:
                 until += timedelta(days=1)
             days = missed_days(session, nights, plan, until)
         for day in days:
-            self._record(day, "skipped", "the server did not run when this night was due")
+            self._record(
+                day, "skipped", "no server ran when this night was due, or nights were switched off"
+            )
         for day in abandoned_days(nights, last.date):
             self._record(
                 day,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.night import STEPS
+from store.adapters import list_adapters
 from store.database import open_database
 from store.nights import load_night
 from tests.rlaif.night_kit import DATE, install_anchor, talk_a_day
@@ -38,6 +39,18 @@ def _points() -> list[list[str]]:
     return [*points, ["deployed"], ["complete"]]
 
 
+def _left_behind(home: Path) -> dict[str, object]:
+    database = open_database(f"sqlite:///{home / 'night.db'}")
+    rows = _rows(database)
+    with database.reading() as session:
+        night = load_night(session, DATE)
+        weights = [(one.id, one.sha256) for one in list_adapters(session)]
+    database.close()
+    assert night is not None
+    steps = [(step.step, step.finished_at is not None) for step in night.steps]
+    return {**rows, "weights": weights, "steps": steps, "decision": night.decision}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_night_killed_everywhere_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
@@ -63,6 +76,6 @@ def test_a_night_killed_everywhere_ends_as_an_undisturbed_one(tmp_path: Path) ->
 
     assert last.returncode == 0, last.stdout + last.stderr[-2000:]
     assert last.stdout == undisturbed.stdout
-    rows = [_rows(open_database(f"sqlite:///{home / 'night.db'}")) for home in (killed, calm)]
-    assert rows[0] == rows[1]
-    assert rows[0]["linked"]
+    left = [_left_behind(home) for home in (killed, calm)]
+    assert left[0] == left[1]
+    assert left[0]["linked"]

@@ -15,7 +15,7 @@ from rlaif.night_work import TrainingOrder
 from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
 from store.database import Database
 from store.night_records import NightStep, PairStatus
-from store.nights import load_night
+from store.nights import claim_night, load_night
 from store.pairs import decide_pair, list_pairs
 from store.visitors import set_consent
 from tests.persona.tiny_model import write_adapter
@@ -319,3 +319,19 @@ def test_a_night_that_would_forget_the_seed_is_refused() -> None:
             night_kit.settings(),
             training=night_kit.replace(night_kit.settings().training, replay_share=0.1),
         )
+
+
+def test_who_comes_second_loads_no_model(bench: Bench) -> None:
+    def loads(*_: object) -> None:
+        raise AssertionError("a model was loaded for a night in other hands")
+
+    with bench.database.session() as session:
+        lease = night_kit.settings().lease
+        claim_night(session, DATE, owner="first", lease=lease, now=bench.now, settings={})
+    loading = dict.fromkeys(("prepare", "training_evaluator", "engine", "trust"), loads)
+    parts = night_kit.replace(bench.parts(), **loading)  # type: ignore[arg-type]
+
+    outcome = run_night(parts, night_kit.settings(), ORDER, {})
+
+    assert outcome.status is None
+    assert "being run or rehearsed by first" in outcome.decision
