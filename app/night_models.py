@@ -104,4 +104,10 @@ def _judge_settings(night: NightSection) -> JudgeSettings:
         base_url=night.judge_url,
         model=night.judge_model,
         api_key=os.environ.get(night.judge_key_env, "") if night.judge_key_env else "",
+        timeout_seconds=night.judge_timeout_seconds,
+        attempts=night.judge_attempts,
+        max_total_tokens=night.judge_max_tokens,
+        max_cost=night.judge_max_cost,
+        prompt_price=night.judge_prompt_price,
+        answer_price=night.judge_answer_price,
     )

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from app.clock import utc_now
-from app.composition import chosen_card, served_base
+from app.composition import chosen_card, publish_shipped_adapter, served_base
 from app.night_gates import NightGates
 from app.night_models import NightModels
 from app.night_service import night_memory_bytes, night_threads
 from app.settings import Settings
+from persona.base_model import prepare_model
 from persona.card import Card
 from rlaif.metrics import METRIC_KEYS
 from rlaif.night_work import (
@@ -30,7 +31,7 @@ def night_parts(
     report: Callable[[StepProgress], None],
     should_stop: Callable[[], bool],
 ) -> NightParts:
-    """Bind a night to the settings' store, card and models."""
+    """Bind a night to the settings' store, card and models; none of them loads yet."""
     card = chosen_card(settings)
     database = open_database(settings.database_url)
 
@@ -66,7 +67,14 @@ def night_parts(
         should_stop=should_stop,
         report=report,
         pair_judge=models.pair_judge,
+        prepare=lambda: _prepare(settings, database, card),
     )
+
+
+def _prepare(settings: Settings, database: Database, card: Card) -> None:
+    """What a first night on a fresh machine needs: the model on disk, an adapter in production."""
+    prepare_model(settings.model.name, settings.models_folder, lambda _stage, _share: None)
+    publish_shipped_adapter(database, card, settings.adapters_folder)
 
 
 def _job(settings: Settings, card: Card, order: TrainingOrder) -> TrainingJob:
@@ -80,6 +88,7 @@ def _job(settings: Settings, card: Card, order: TrainingOrder) -> TrainingJob:
         work_folder=order.work_folder,
         adapters_folder=settings.adapters_folder,
         lineage=order.lineage,
+        settings=order.settings,
         limits=ChildLimits(
             threads=night_threads(settings.night),
             memory_bytes=night_memory_bytes(settings.night),

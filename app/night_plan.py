@@ -9,6 +9,7 @@ from rlaif.night_work import Approval, NightSettings
 from rlaif.pair_caps import CapSettings
 from rlaif.pairs import PairSettings
 from rlaif.reward import RewardSettings
+from rlaif.train import PreferenceSettings
 
 _CAREFUL, _BOLD = 0.4, 1.1
 
@@ -24,6 +25,9 @@ def night_settings(settings: Settings) -> NightSettings:
         candidates=CandidateSettings(temperatures=_temperatures(night.candidates)),
         reward=RewardSettings(weights=night.metrics),
         pairs=PairSettings(caps=CapSettings(single_user=_single_user(settings))),
+        training=PreferenceSettings(
+            learning_rate=night.learning_rate, beta=night.beta, epochs=night.epochs
+        ),
     )
 
 

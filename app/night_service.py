@@ -10,16 +10,20 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from app.clock import utc_now
+from app.missed_nights import abandoned_days, missed_days
+from app.night_reports import write_morning_report
 from app.settings import NightSettings, Settings
+from rlaif.night_ledger import NightOrder, NightOutcome, record_night
 from rlaif.publish import replace_tainted
-from scheduler.calendar import Appointment, Schedule
-from scheduler.child import ChildSettings, NightChild
+from scheduler.calendar import Appointment, Schedule, last_appointment
+from scheduler.child import LOG_FILE, ChildSettings, NightChild
 from scheduler.clock import Bells, ClockSettings, NightClock
 from store.activity import was_said_before
 from store.database import Database
 from store.erase import purge_deleted
-from store.night_records import Night
-from store.nights import load_night
+from store.night_records import Night, NightEnd
+from store.nights import holder, list_nights, load_night
+from store.owners import this_process
 from store.pairs import list_pairs
 
 _WHO = "night clock"
@@ -49,7 +53,7 @@ class NightService:
             Bells(
                 due=self.due,
                 begin=self.begin,
-                chores=(self._purge, self._replace_tainted, *chores),
+                chores=(self._purge, self._replace_tainted, self._close_missed, *chores),
             ),
             now=now,
         )
@@ -73,8 +77,9 @@ class NightService:
             night = load_night(session, appointment.date.isoformat())
             earlier = load_night(session, day_before.isoformat())
             talked = was_said_before(session, appointment.at)
-        if night is None or _only_rehearsed(night):
-            if talked and not late:
+            taken = holder(session, appointment.date.isoformat(), self._now()) is not None
+        if night is None:
+            if talked and not late and not taken:
                 return appointment.date
         elif self._may_go_on(night):
             return appointment.date
@@ -82,22 +87,69 @@ class NightService:
         return day_before if waited else None
 
     def begin(self, day: date) -> None:
-        """Start the night's process, unless one is running or this one must rest after failing."""
+        """Start the night's process, unless one is running or this one must rest after failing.
+
+        One that failed too often ends as failed, with a report.
+        """
         if self.child.start(day):
             logger.info("The night of %s begins", day)
+        elif self.child.gave_up(day):
+            ends = [end.code for end in self.child.ends() if end.date == day]
+            log = self._settings.nights_folder / day.isoformat() / LOG_FILE
+            self._record(
+                day,
+                "failed",
+                f"its process died {len(ends)} times, lastly with code {ends[-1]}; see {log} and "
+                f"run `yogeiko night run --date {day} --resume`",
+            )
 
     def _may_go_on(self, night: Night) -> bool:
         """Whether a begun night is unfinished, nobody's, and has nothing to wait for."""
         now = self._now()
-        if night.lease_until is not None and night.lease_until > now:
-            return False
+        with self._database.reading() as session:
+            if holder(session, night.date, now) is not None:
+                return False
         if night.status != "waiting":
             return night.status in ("running", "stopped")
-        deadline = night.started_at + timedelta(hours=self._settings.night.deadline_hours)
+        asked_at = night.began("inbox") or night.started_at
+        deadline = asked_at + timedelta(hours=self._settings.night.deadline_hours)
         if now >= deadline:
             return True
         with self._database.reading() as session:
             return not list_pairs(session, night.date, "proposed")
+
+    def _close_missed(self) -> None:
+        """Give every night that did not come about its ending and its report."""
+        if not self._settings.night.enabled or self.child.running:
+            return
+        plan = schedule(self._settings.night)
+        last = last_appointment(plan, self._now())
+        with self._database.reading() as session:
+            nights = list_nights(session)
+            until = last.date
+            late = self._now() - last.at > timedelta(hours=self._settings.night.grace_hours)
+            if late and load_night(session, last.date.isoformat()) is None:
+                until += timedelta(days=1)
+            days = missed_days(session, nights, plan, until)
+        for day in days:
+            self._record(
+                day, "skipped", "no server ran when this night was due, or nights were switched off"
+            )
+        for day in abandoned_days(nights, last.date):
+            self._record(
+                day,
+                "failed",
+                "it was not finished before the next night; to finish it run "
+                f"`yogeiko night run --date {day} --resume`",
+            )
+
+    def _record(self, day: date, status: NightEnd, decision: str) -> None:
+        order = NightOrder(date=day.isoformat(), owner=this_process())
+        told = NightOutcome(status=status, decision=decision)
+        if record_night(self._database, order, told, self._now()).status is None:
+            return
+        logger.warning("The night of %s is %s: %s", day, status, decision)
+        write_morning_report(self._settings.nights_folder, self._database, order.date)
 
     def _purge(self) -> None:
         """Remove conversations whose deletion a stopped server did not finish."""
@@ -111,11 +163,6 @@ class NightService:
             replaced = replace_tainted(session, who=_WHO, now=self._now())
         if replaced:
             logger.warning("Adapter %s is in production again", replaced)
-
-
-def _only_rehearsed(night: Night) -> bool:
-    """Whether a dry run opened it: one that died in earnest still names the owner of its lease."""
-    return night.status == "running" and night.lease_owner is None
 
 
 def schedule(settings: NightSettings) -> Schedule:

@@ -2,13 +2,11 @@
 
 import os
 import tomllib
-from datetime import datetime, time
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,6 +28,7 @@ from pydantic_settings import (
 )
 
 from app.errors import SettingsError
+from app.setting_types import MetricWeights, TimeOfDay, ZoneName
 from persona.engine import Sampling
 from rlaif.metrics import METRIC_KEYS
 
@@ -46,39 +45,6 @@ def _split_commas(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
-
-
-def _time_of_day(value: object) -> object:
-    if isinstance(value, time) and value.tzinfo is None:
-        return value
-    try:
-        return datetime.strptime(str(value), "%H:%M").time()
-    except ValueError as error:
-        raise PydanticCustomError("time_of_day", 'a time of day such as "03:00"') from error
-
-
-def _zone_name(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise PydanticCustomError("zone", 'a time zone such as "Asia/Tokyo"') from error
-    return value
-
-
-def _metric_weights(weights: dict[str, float]) -> dict[str, float]:
-    known = set(weights) <= set(METRIC_KEYS)
-    if not known or min(weights.values(), default=0) < 0 or not any(weights.values()):
-        raise PydanticCustomError(
-            "metrics", f"weights of 0 or more, one above 0, of {', '.join(METRIC_KEYS)}"
-        )
-    return weights
-
-
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
-ZoneName = Annotated[str, AfterValidator(_zone_name)]
-MetricWeights = Annotated[
-    dict[str, Annotated[float, Field(allow_inf_nan=False)]], AfterValidator(_metric_weights)
-]
 
 
 class Section(BaseModel):
@@ -179,6 +145,11 @@ class NightSettings(Section):
     """More replies to each of the day's prompts."""
     min_pairs: Annotated[int, Field(ge=1)] = 64
     """With fewer nothing is trained."""
+    learning_rate: Annotated[float, Field(gt=0, le=1e-2)] = 5e-5
+    """Of preference training; at 2e-4 the perplexity gate refuses the embedded model's nights."""
+    beta: Annotated[float, Field(gt=0, le=10)] = 0.1
+    """How strongly training is held to the anchor."""
+    epochs: Annotated[int, Field(ge=1, le=10)] = 1
     metrics: MetricWeights = dict.fromkeys(METRIC_KEYS, 1.0)
     """The mixture that is rewarded: metric -> weight; they count relative to their sum."""
     training_evaluator: EvaluatorName = "embedded"
@@ -189,6 +160,18 @@ class NightSettings(Section):
     judge_model: Annotated[str, Field(validate_default=True)] = ""
     judge_key_env: str = ""
     """The environment variable that holds the key; the key itself is never written here."""
+    judge_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+    """Of one call."""
+    judge_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """Calls per answer before the judge counts as silent."""
+    judge_max_tokens: Annotated[int, Field(ge=1)] = 2_000_000
+    """Of one night, asked and answered; then the rest stays unscored."""
+    judge_prompt_price: Annotated[float, Field(ge=0)] = 0.0
+    """Of a million tokens asked."""
+    judge_answer_price: Annotated[float, Field(ge=0)] = 0.0
+    """Of a million tokens answered."""
+    judge_max_cost: Annotated[float, Field(gt=0)] | None = None
+    """Of one night, in the currency of the prices, which it needs; None is no cap."""
     single_user: Literal["auto", "on", "off"] = "auto"
     """Whether one person may give all pairs: on a site whose owner is its only visitor."""
     threads: Annotated[int, Field(ge=1)] | None = None
@@ -202,6 +185,16 @@ class NightSettings(Section):
         if value == info.data.get("training_evaluator"):
             raise PydanticCustomError(
                 "same_kind", "another kind than night.training_evaluator, which is the same"
+            )
+        return value
+
+    @field_validator("judge_max_cost")
+    @classmethod
+    def _counted_in_prices(cls, value: float | None, info: ValidationInfo) -> float | None:
+        prices = (info.data.get("judge_prompt_price"), info.data.get("judge_answer_price"))
+        if value is not None and not any(prices):
+            raise PydanticCustomError(
+                "unpriced", "night.judge_prompt_price or judge_answer_price above 0 beside it"
             )
         return value
 

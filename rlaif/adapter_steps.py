@@ -4,16 +4,17 @@ import hashlib
 import logging
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from persona.dialogues import read_card_rows
+from rlaif.errors import PublishError, TrainingDiedError, TrainingStoppedError
 from rlaif.evaluator_agreement import health_json
 from rlaif.gate_measurements import Measurements, Published, Unmeasured
 from rlaif.gates import GateResult, decide, judge_gates, published_figures
-from rlaif.learning_steps import adapter_of_the_night
 from rlaif.night_work import Detail, MeasuredAdapter, NightEnds, NightWork, TrainingOrder
 from rlaif.prompt_groups import preference_of
 from rlaif.publish import Publication, verify_adapter
@@ -22,8 +23,15 @@ from rlaif.report import write_examples
 from rlaif.seed_pairs import seed_pairs
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
-from rlaif.training_set import TrainingSet, anchor_of, training_set, tried_before
-from store.adapters import load_adapter
+from rlaif.training_set import (
+    TrainingSet,
+    anchor_of,
+    check_still_allowed,
+    nothing_to_rehearse,
+    training_set,
+    tried_before,
+)
+from store.adapters import active_adapter, list_deployments, load_adapter
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord
@@ -34,18 +42,21 @@ _IDS = TypeAdapter(list[str])
 _COUNTS = TypeAdapter(dict[str, int])
 _PUBLISHED = TypeAdapter(Published)
 
+_TRAINING_LIVES = 3
+
 logger = logging.getLogger(__name__)
 
 
 def train(work: NightWork) -> Detail:
     """Train a new adapter from the anchor on all pairs that may still be learnt from.
 
-    Raises NightEnds("skipped") below the least number of pairs, and when just these pairs were
-    trained on by an earlier night.
+    Raises NightEnds("skipped") below the least number of pairs and when just these pairs were
+    trained on by an earlier night, NightEnds("stopped") when training was, with a checkpoint.
     """
+    read_at = work.now()
     found = training_set(work)
     _check_enough(work, found)
-    active = adapter_of_the_night(work)
+    active = _in_production(work)
     anchor = anchor_of(work, active)
     before = tried_before(work, found, anchor.id)
     if before is not None:
@@ -53,6 +64,7 @@ def train(work: NightWork) -> Detail:
             "skipped",
             f"the night of {before} has trained on just these {len(found.pairs)} pairs; there is "
             "nothing new to learn",
+            {"allowed": len(found.pairs)},
         )
     work.parts.close_engine()
     order = TrainingOrder(
@@ -69,11 +81,13 @@ def train(work: NightWork) -> Detail:
                 "left_out": found.left_out,
             },
         ),
+        settings=work.settings.training,
     )
-    manifest = work.parts.train(order, work.progress)
+    manifest = _trained(work, order)
     with work.writing() as session:
         save_training_pairs(session, work.claim, _names(manifest["pair_ids"]))
     return {
+        "read_at": read_at.isoformat(),
         "adapter": manifest["id"],
         "anchor": anchor.id,
         "active": active,
@@ -88,10 +102,14 @@ def train(work: NightWork) -> Detail:
 def gate(work: NightWork) -> Detail:
     """Measure candidate, active and anchor on the frozen probes and judge every gate.
 
+    Active is what is in production now: operators may have changed it since the night began.
     Raises NightEnds("refused") with the gates that failed.
     """
     trained = work.detail("train")
-    names = [str(name) for name in (trained["adapter"], trained["active"], trained["anchor"])]
+    production = _in_production(work)
+    if production is None:
+        raise nothing_to_rehearse()
+    names = [str(trained["adapter"]), production, str(trained["anchor"])]
     measured: dict[str, Measurements | Unmeasured] = {}
     for name in dict.fromkeys(names):
         measured[name] = _measured(work, name)
@@ -109,21 +127,30 @@ def gate(work: NightWork) -> Detail:
     with work.writing() as session:
         save_gate_results(session, work.claim, [_record(result) for result in results])
         note_step(session, work.claim, "gate", health)
-    if not decision.publish:
-        raise NightEnds("refused", decision.reason)
     figures = published_figures(candidate) if isinstance(candidate, Measurements) else None
-    return {
+    detail: Detail = {
         **health,
         "adapter": trained["adapter"],
+        "active": production,
         "gates": len(results),
         "reason": decision.reason,
         "published": None if figures is None else asdict(figures),
     }
+    if not decision.publish:
+        raise NightEnds("refused", decision.reason, detail)
+    return detail
 
 
 def publish(work: NightWork) -> Detail:
-    """Register the adapter, link its pairs and put it into production, all in one transaction."""
+    """Register the adapter, link its pairs and put it into production, all in one transaction.
+
+    Raises NightEnds("refused") when something else is in production than it was held against, or
+    when a pair it learnt from may not be learnt from any more.
+    """
     name = str(work.detail("train")["adapter"])
+    if _was_deployed(work, name):
+        # Killed right after: what operators or the watch decided about it since is theirs.
+        return {"adapter": name}
     folder = work.parts.adapters_folder / name
     adapter = verify_adapter(
         folder,
@@ -136,14 +163,43 @@ def publish(work: NightWork) -> Detail:
         pair_ids=tuple(_names(adapter.manifest["pair_ids"])),
         who="night",
         why=f"night {work.date}: {work.detail('gate')['reason']}",
+        gated_against=str(work.detail("gate")["active"]),
     )
     try:
         with work.writing() as session:
+            check_still_allowed(work, session, publication.pair_ids)
             put_into_production(session, work.claim, publication, work.now())
-    except ConflictError as error:
-        # Somebody was erased while it trained: it must never be served.
-        raise NightEnds("refused", str(error)) from error
+    except (ConflictError, PublishError) as error:
+        # Somebody was erased while it trained, or production is not what it was held against.
+        again = f"run `yogeiko night run --date {work.date} --resume`"
+        raise NightEnds("refused", f"{error}; {again}", {"adapter": name}) from error
     return {"adapter": name}
+
+
+def _trained(work: NightWork, order: TrainingOrder) -> Mapping[str, object]:
+    """The manifest; a training process that died is started again where its checkpoint is."""
+    for deaths in range(_TRAINING_LIVES):
+        try:
+            return work.parts.train(order, work.progress)
+        except TrainingStoppedError as stop:
+            raise NightEnds("stopped", str(stop)) from stop
+        except TrainingDiedError as death:
+            if deaths + 1 == _TRAINING_LIVES:
+                raise
+            logger.warning("Training goes on from its checkpoint: %s", death)
+            work.progress(0, None)
+    raise AssertionError("the last training returns or raises")
+
+
+def _was_deployed(work: NightWork, name: str) -> bool:
+    with work.database.reading() as session:
+        history = list_deployments(session, with_tainted=True)
+    return name in {deployment.adapter for deployment in history}
+
+
+def _in_production(work: NightWork) -> str | None:
+    with work.database.reading() as session:
+        return active_adapter(session)
 
 
 def _check_enough(work: NightWork, found: TrainingSet) -> None:
@@ -155,12 +211,13 @@ def _check_enough(work: NightWork, found: TrainingSet) -> None:
         f"{len(found.pairs)} pairs may be trained on, {work.settings.min_pairs} are needed; they "
         "are kept for the next nights"
         + (f" ({capped} more are over a visitor's share)" if capped else ""),
+        {"allowed": len(found.pairs), "left_out": dict(found.left_out)},
     )
 
 
 def _replay(work: NightWork, fresh: int) -> list[TrainingPair]:
     """Twice what the replay share asks for, so that training can draw among them."""
-    share = work.settings.replay_share
+    share = work.settings.training.replay_share
     rng = random.Random(int.from_bytes(hashlib.sha256(work.date.encode()).digest()[:8]))
     rows = read_card_rows(work.parts.card.folder, "train")
     return seed_pairs(rows, math.ceil(2 * fresh * share / (1 - share)), rng)

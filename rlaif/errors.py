@@ -6,7 +6,12 @@ class NightError(Exception):
 
 
 class EvaluatorError(NightError, RuntimeError):
-    """An evaluator cannot be made or used at all; single failures are Unscored instead."""
+    """An evaluator cannot be made or used at all; single failures are Unscored instead.
+
+    `short` is one of few texts, so that a report can count them.
+    """
+
+    short = "the evaluator could not be used"
 
 
 class PairingError(NightError, ValueError):
@@ -40,13 +45,19 @@ class PublishError(NightError, RuntimeError):
 class JudgeCallError(EvaluatorError):
     """One call of a judge's endpoint failed for good; the message holds no key and no text."""
 
+    short = "the judge refused the call"
+
 
 class JudgeUnreachableError(JudgeCallError):
     """The endpoint did not answer in time, or with errors of its own, in every attempt."""
 
+    short = "the judge did not answer"
+
 
 class JudgeBudgetError(EvaluatorError):
     """The cap on tokens or cost leaves no room for another call."""
+
+    short = "the judge's budget is used up"
 
 
 class VerdictError(EvaluatorError, ValueError):

@@ -102,13 +102,13 @@ class JudgeEvaluator:
                     silent = 0
                 except JudgeUnreachableError as error:
                     silent += 1
-                    verdicts.append(Unscored(reason=_reason(error)))
+                    verdicts.append(Unscored(reason=error.short))
                     stopped = error if silent >= _GIVE_UP_AFTER else None
                 except (JudgeBudgetError, JudgeCallError) as error:
-                    verdicts.append(Unscored(reason=_reason(error)))
+                    verdicts.append(Unscored(reason=error.short))
                     stopped = error
             else:
-                verdicts.append(Unscored(reason=_reason(stopped)))
+                verdicts.append(Unscored(reason=stopped.short))
             if report is not None:
                 report(done)
         if stopped is not None and not any(isinstance(v, Assessment) for v in verdicts):
@@ -195,12 +195,3 @@ class JudgeEvaluator:
                 if attempt + 1 == tries:
                     raise
         raise AssertionError("the last try returns or raises")
-
-
-def _reason(error: EvaluatorError) -> str:
-    """One of few texts, so that a report can count them; the details are in the log."""
-    if isinstance(error, JudgeBudgetError):
-        return "the judge's budget is used up"
-    if isinstance(error, JudgeUnreachableError):
-        return "the judge did not answer"
-    return "the judge refused the call"

@@ -53,9 +53,7 @@ def collect(work: NightWork) -> Detail:
         adapter = active_adapter(session)
     with work.writing() as session:
         save_night_turns(session, work.claim, [turn.turn_id for turn in reading.turns])
-    if not reading.turns and not worth_training(work, adapter):
-        raise NightEnds("skipped", "nobody who allows learning has talked since the last night")
-    return {
+    detail: Detail = {
         **window.as_detail(),
         "adapter": adapter,
         "turns": len(reading.new),
@@ -63,6 +61,11 @@ def collect(work: NightWork) -> Detail:
         "too_many": len(reading.too_many),
         "visitors": len({turn.visitor_id for turn in reading.turns}),
     }
+    if not reading.turns and not worth_training(work, adapter):
+        raise NightEnds(
+            "skipped", "nobody who allows learning has talked since the last night", detail
+        )
+    return detail
 
 
 def score(work: NightWork) -> Detail:
@@ -114,7 +117,11 @@ def score_candidates(work: NightWork) -> Detail:
         for one in _candidates(work, turns.values())
         if one.text
     ]
-    return _scoring_detail(evaluator.id, score_subjects(work, evaluator, subjects))
+    replies = work.detail("score")
+    before = bool(replies["scored"] or replies["known"])
+    return _scoring_detail(
+        evaluator.id, score_subjects(work, evaluator, subjects, scored_before=before)
+    )
 
 
 def pair(work: NightWork) -> Detail:
@@ -204,7 +211,7 @@ def inbox(work: NightWork) -> Detail:
         night = load_night(session, work.date)
     if night is None:
         raise NightEnds("failed", f"night {work.date} is not in the ledger any longer")
-    deadline = night.started_at + work.settings.deadline
+    deadline = (night.began("inbox") or work.now()) + work.settings.deadline
     if undecided and work.now() < deadline:
         raise NightEnds(
             "waiting",
@@ -220,7 +227,7 @@ def read_tonight(work: NightWork) -> Reading:
 
 
 def adapter_of_the_night(work: NightWork) -> str | None:
-    """The adapter that was in production when the night began."""
+    """The adapter that was in production when the night began: the candidates are all its own."""
     adapter = work.detail("collect")["adapter"]
     return None if adapter is None else str(adapter)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rlaif.adapter_steps import gate, publish, train
-from rlaif.errors import NightError
+from rlaif.expected import ExpectedTraining, expected_training
 from rlaif.learning_steps import (
     candidates,
     collect,
@@ -19,18 +19,20 @@ from rlaif.learning_steps import (
     score,
     score_candidates,
 )
+from rlaif.night_ledger import NightOrder, NightOutcome, claim_or_say, end_night, not_ours
 from rlaif.night_work import Detail, NightEnds, NightParts, NightSettings, NightWork
 from rlaif.pairs import Pairing
 from store.errors import LeaseError
-from store.night_records import NightClaim, NightEnd, NightStep
+from store.night_records import Night, NightStep
 from store.nights import (
     begin_step,
-    claim_night,
-    finish_night,
     finish_step,
+    hold_for_rehearsal,
+    list_nights,
     load_night,
     release_lease,
 )
+from store.pairs import list_trainable_pairs
 
 STEPS: tuple[tuple[str, Callable[[NightWork], Detail]], ...] = (
     ("collect", collect),
@@ -49,21 +51,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NightOrder:
-    """Which night to run, by whom. `again` also opens a failed, refused or skipped one."""
+class Rehearsal:
+    """What a night would pair, and what training on it would take."""
 
-    date: str
-    owner: str
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightOutcome:
-    """How a night ended; status None: it was not ours to run, and `decision` says why."""
-
-    status: NightEnd | None
-    decision: str
-    adapter: str | None = None
+    pairing: Pairing
+    training: ExpectedTraining
 
 
 def run_night(
@@ -74,17 +66,20 @@ def run_night(
     `snapshot` is the resolved settings as JSON, kept in the ledger. Raises nothing that a step
     raised: a failed night is recorded with its reason.
     """
-    claim = _claim(parts, settings, order, snapshot)
+    claim = claim_or_say(parts.database, order, settings.lease, parts.now(), snapshot)
     if isinstance(claim, NightOutcome):
         return claim
     work = NightWork(parts, settings, claim)
+    last: tuple[str, Detail] | None = None
     try:
+        parts.prepare()
         for position, (name, step) in enumerate(STEPS, start=1):
             _run_step(work, position, name, step)
         adapter = str(work.detail("publish")["adapter"])
         outcome = NightOutcome(status="published", decision=f"published {adapter}", adapter=adapter)
     except NightEnds as end:
         outcome = NightOutcome(status=end.status, decision=end.decision)
+        last = None if end.detail is None else (work.step, end.detail)
     except LeaseError as error:
         return NightOutcome(status=None, decision=str(error))
     except Exception as error:
@@ -92,27 +87,40 @@ def run_night(
         outcome = NightOutcome(status="failed", decision=f"{type(error).__name__}: {error}")
     finally:
         parts.close_engine()
-    return _end(work, outcome)
+    return end_night(parts.database, claim, outcome, parts.now(), last)
 
 
 def rehearse(
-    parts: NightParts, settings: NightSettings, order: NightOrder, snapshot: Mapping[str, object]
-) -> Pairing | NightOutcome:
-    """What the night would pair if it ran now.
+    parts: NightParts, settings: NightSettings, order: NightOrder
+) -> Rehearsal | NightOutcome:
+    """What the night would pair if it ran now, and how long training would take.
 
     Scores, candidates and comparisons are kept for the real night, which then proposes the same
-    pairs if nobody talks meanwhile; nothing else is stored, and the night stays open.
+    pairs if nobody talks meanwhile; the ledger stays as it is. A night that was begun is rehearsed
+    from where it is; with `again` a refused or skipped one from its first step.
     """
-    claim = _claim(parts, settings, order, snapshot)
-    if isinstance(claim, NightOutcome):
-        return claim
-    work = NightWork(parts, settings, claim)
+    lease = settings.lease
+    with parts.database.session() as session:
+        claim = hold_for_rehearsal(
+            session,
+            order.date,
+            owner=order.owner,
+            lease=lease,
+            now=parts.now(),
+            force=order.again,
+        )
+        night = load_night(session, order.date)
+    if claim is None:
+        return not_ours(parts.database, order.date, parts.now())
+    work = NightWork(parts, settings, claim, rehearsal=True)
+    anew = night is None or night.status not in ("running", "waiting", "stopped", "failed")
+    known = {} if night is None or anew else _finished(night)
     try:
+        parts.prepare()
         for position, (name, step) in enumerate(STEPS[:_UNTIL_PAIRS], start=1):
-            _begin(work, position, name)
-            work.remember(name, step(work))
-        _begin(work, _UNTIL_PAIRS + 1, STEPS[_UNTIL_PAIRS][0])
-        return propose(work)
+            work.enter(name, position, len(STEPS))
+            work.remember(name, known[name] if name in known else step(work))
+        return _rehearsal(work, propose(work))
     except NightEnds as end:
         return NightOutcome(status=end.status, decision=end.decision)
     finally:
@@ -121,30 +129,22 @@ def rehearse(
             release_lease(session, claim)
 
 
-def _claim(
-    parts: NightParts, settings: NightSettings, order: NightOrder, snapshot: Mapping[str, object]
-) -> NightClaim | NightOutcome:
-    now = parts.now()
-    with parts.database.session() as session:
-        claim = claim_night(
+def _finished(night: Night) -> dict[str, Mapping[str, object]]:
+    return {step.step: step.detail for step in night.steps if step.finished_at is not None}
+
+
+def _rehearsal(work: NightWork, pairing: Pairing) -> Rehearsal:
+    """With the pairs of all nights that may be trained on, tonight's as they are proposed now."""
+    with work.database.reading() as session:
+        older = list_trainable_pairs(
             session,
-            order.date,
-            owner=order.owner,
-            lease=settings.lease,
-            now=now,
-            settings=dict(snapshot),
-            force=order.again,
+            now=work.now(),
+            retention=work.settings.retention,
+            auto=work.settings.approval == "auto",
         )
-        if claim is not None:
-            return claim
-        night = load_night(session, order.date)
-    if night is None:
-        raise NightError(f"night {order.date} could not be opened; run it again")
-    if night.lease_owner is not None and night.lease_until is not None and night.lease_until > now:
-        why = f"night {order.date} is being run by {night.lease_owner}; yogeiko night status"
-    else:
-        why = f"night {order.date} is over ({night.status}: {night.decision})"
-    return NightOutcome(status=None, decision=why, adapter=night.adapter)
+        nights = list_nights(session)
+    pairs = len(pairing.pairs) + sum(pair.night_date != work.date for pair in older)
+    return Rehearsal(pairing=pairing, training=expected_training(pairs, work.settings, nights))
 
 
 def _begin(work: NightWork, position: int, name: str) -> NightStep:
@@ -167,22 +167,3 @@ def _run_step(
     with work.database.session() as session:
         finish_step(session, work.claim, name, detail, work.now())
     work.remember(name, detail)
-
-
-def _end(work: NightWork, outcome: NightOutcome) -> NightOutcome:
-    """Write the ending into the ledger; another owner's night is left alone."""
-    if outcome.status is None:
-        return outcome
-    try:
-        with work.database.session() as session:
-            finish_night(
-                session,
-                work.claim,
-                status=outcome.status,
-                decision=outcome.decision,
-                adapter_id=outcome.adapter,
-                now=work.now(),
-            )
-    except LeaseError as error:
-        return NightOutcome(status=None, decision=str(error))
-    return outcome

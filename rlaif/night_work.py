@@ -20,7 +20,7 @@ from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.publish import ServedBase
 from rlaif.report import Example
 from rlaif.reward import RewardSettings, penalties_of, reward_of, reward_record, settings_digest
-from rlaif.train import Lineage
+from rlaif.train import Lineage, PreferenceSettings
 from rlaif.training_pairs import TrainingPair
 from rlaif.trust import MetricTrust
 from store.adapters import load_adapter
@@ -35,12 +35,17 @@ Detail = dict[str, object]
 
 
 class NightEnds(Exception):
-    """A step found that the night is over: how it ends, and the sentence that says why."""
+    """A step found that the night is over: how it ends, and the sentence that says why.
 
-    def __init__(self, status: NightEnd, decision: str) -> None:
+    `detail` is what the step found, which makes it complete; None: it has to be done again when
+    the night goes on.
+    """
+
+    def __init__(self, status: NightEnd, decision: str, detail: Detail | None = None) -> None:
         super().__init__(decision)
         self.status = status
         self.decision = decision
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +54,7 @@ class NightSettings:
 
     retention: how far back may be learnt from. deadline: how long an inbox waits for operators.
     lease: how long a silent owner keeps the night. min_pairs: below this nothing is trained.
-    replay_share: seed pairs among all that are trained on, 0..1. max_turns: new turns read in one
-    night, the oldest first; the next night begins with the others.
+    max_turns: new turns read in one night, the oldest first; the next night begins with the others.
     """
 
     retention: timedelta = timedelta(days=90)
@@ -58,19 +62,19 @@ class NightSettings:
     deadline: timedelta = timedelta(hours=12)
     lease: timedelta = timedelta(minutes=30)
     min_pairs: int = 64
-    replay_share: float = 0.25
     max_turns: int = 2000
     candidates: CandidateSettings = field(default_factory=CandidateSettings)
     reward: RewardSettings = field(default_factory=RewardSettings)
     penalties: PenaltySettings = field(default_factory=PenaltySettings)
     pairs: PairSettings = field(default_factory=PairSettings)
+    training: PreferenceSettings = field(default_factory=PreferenceSettings)
     gates: GateSettings = field(default_factory=GateSettings)
 
     def __post_init__(self) -> None:
-        if not 0.2 <= self.replay_share < 1:
+        if self.training.replay_share < 0.2:
             raise ValueError(
-                f"replay_share is {self.replay_share}; expected 0.2 or more and below 1: the "
-                "seed behaviour must stay in every training"
+                f"training.replay_share is {self.training.replay_share}; expected 0.2 or more and "
+                "below 1: the seed behaviour must stay in every training"
             )
         if self.min_pairs < 1 or self.max_turns < 1:
             raise ValueError(
@@ -90,6 +94,7 @@ class TrainingOrder:
     replay_pairs: tuple[TrainingPair, ...]
     work_folder: Path
     lineage: Lineage
+    settings: PreferenceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,9 @@ class MeasuredAdapter:
 
 
 Trainer = Callable[[TrainingOrder, Callable[[int, int | None], None]], Mapping[str, object]]
-"""Trains and publishes the folder; tells steps done and in all; returns the adapter's manifest."""
+"""Trains and publishes the folder; tells steps done and in all; returns the adapter's manifest.
+
+Raises TrainingStoppedError and TrainingDiedError where another call goes on from a checkpoint."""
 
 Measurer = Callable[[Engine, MeasuredAdapter, Callable[[int, int | None], None]], Measurements]
 """Asks the frozen probes and measures the answers; tells what is done of how much."""
@@ -131,9 +138,10 @@ class NightParts:
     """Everything a night works with, bound by whoever starts it.
 
     The models load when they are first asked for; `close_engine` frees the memory of the speaking
-    one before training. `examples` are replies of two measured adapters side by side. `trust` says
-    how far each metric counts as of now; the night asks once and keeps the answer. `pair_judge`: the
-    training evaluator where it can compare two replies, else None.
+    one before training. `prepare` brings what a first night on a fresh machine needs. `examples`
+    are replies of two measured adapters side by side. `trust` says how far each metric counts as of
+    now; the night asks once and keeps the answer. `pair_judge`: the training evaluator where it can
+    compare two replies, else None.
     """
 
     database: Database
@@ -152,13 +160,29 @@ class NightParts:
     should_stop: Callable[[], bool]
     report: Callable[[StepProgress], None]
     pair_judge: Callable[[], PairJudge | None] = _nobody
+    prepare: Callable[[], None] = _nobody
+
+
+_HOLD_EVERY = timedelta(seconds=10)
 
 
 class NightWork:
-    """A claimed night under way: what its steps read and write through."""
+    """A claimed night under way: what its steps read and write through.
 
-    def __init__(self, parts: NightParts, settings: NightSettings, claim: NightClaim) -> None:
+    A rehearsal leaves no trace of its steps in the ledger.
+    """
+
+    def __init__(
+        self,
+        parts: NightParts,
+        settings: NightSettings,
+        claim: NightClaim,
+        *,
+        rehearsal: bool = False,
+    ) -> None:
         self.parts = parts
+        self._rehearsal = rehearsal
+        self._held_at = parts.now()
         self.settings = settings
         self.claim = claim
         self.database = parts.database
@@ -169,6 +193,11 @@ class NightWork:
         self._details: dict[str, Mapping[str, object]] = {}
         self._trust: Mapping[str, float] | None = None
         self.settings_digest = settings_digest(settings.reward, settings.penalties)
+
+    @property
+    def step(self) -> str:
+        """The step under way."""
+        return self._step[0]
 
     def enter(self, step: str, position: int, steps: int) -> None:
         """Name the step that progress belongs to."""
@@ -228,15 +257,27 @@ class NightWork:
         Raises LeaseError when the night was taken over, NightEnds when it is to stop.
         """
         step, _, _ = self._step
-        with self.writing() as session:
-            renew_lease(session, self.claim, lease=self.settings.lease, now=self.now())
-            progress_step(session, self.claim, step, done, total)
-        self._tell(done, total)
+        self._hold(done, total)
         if self.parts.should_stop():
             raise NightEnds(
                 "stopped",
                 f"stopped during {step}; yogeiko night run --date {self.date} --resume goes on",
             )
+
+    def still_at(self, done: int, total: int | None) -> None:
+        """As `progress`, for the middle of something that is lost when it is broken off: stops
+        nothing, and writes only every few seconds. Raises LeaseError."""
+        if self.now() - self._held_at >= _HOLD_EVERY:
+            self._hold(done, total)
+
+    def _hold(self, done: int, total: int | None) -> None:
+        step, _, _ = self._step
+        self._held_at = self.now()
+        with self.writing() as session:
+            renew_lease(session, self.claim, lease=self.settings.lease, now=self._held_at)
+            if not self._rehearsal:
+                progress_step(session, self.claim, step, done, total)
+        self._tell(done, total)
 
     def _tell(self, done: int, total: int | None) -> None:
         step, position, steps = self._step

@@ -17,7 +17,14 @@ from persona.adapter_folder import MANIFEST, read_adapter
 from persona.durable import folder_lock, published_folder
 from persona.errors import AdapterError
 from rlaif.errors import PublishError
-from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
+from store.adapters import (
+    active_adapter,
+    deploy,
+    ensure_adapter,
+    hold_production,
+    list_deployments,
+    load_adapter,
+)
 from store.audit import append_audit
 from store.lineage import link_pairs
 from store.night_records import NightClaim
@@ -35,12 +42,16 @@ class ServedBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A verified adapter, the pairs it learnt from, and who deploys it why."""
+    """A verified adapter, the pairs it learnt from, and who deploys it why.
+
+    gated_against: what must still be in production for it; None: whatever is.
+    """
 
     adapter: Adapter
     pair_ids: tuple[str, ...]
     who: str
     why: str
+    gated_against: str | None = None
 
 
 def read_record(folder: Path, *, now: datetime, parent_id: str | None = None) -> Adapter:
@@ -130,14 +141,21 @@ def publish(
     """Register an adapter of `verify_adapter`, link its pairs and put it into production.
 
     Again is harmless: what is in production already is not deployed twice. Raises LeaseError when
-    the night is somebody else's, ConflictError when pairs were erased since training read them;
-    then nothing is written once the caller's transaction rolls back.
+    the night is somebody else's, ConflictError when pairs were erased since training read them,
+    PublishError when production changed since it was held against it; then nothing is written once the caller's transaction rolls back.
     """
     check_fence(session, claim)
     adapter = publication.adapter
     ensure_adapter(session, adapter)
     link_pairs(session, adapter.id, publication.pair_ids)
-    if active_adapter(session) != adapter.id:
+    active = hold_production(session)
+    if active != adapter.id:
+        gated = publication.gated_against
+        if gated is not None and active != gated:
+            raise PublishError(
+                f"{adapter.id} passed the gates against {gated}, but "
+                f"{active or 'the bare base model'} has been put into production since and stays"
+            )
         deploy(session, adapter.id, who=publication.who, why=publication.why, now=now)
     return adapter
 

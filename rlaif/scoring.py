@@ -1,8 +1,11 @@
 """Score replies once: what has a verdict of this evaluator is never paid for again."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Assessment, Dialogue, Evaluator, Unscored
 from rlaif.night_work import NightWork
 from store.night_records import RewardRecord, Scored
@@ -10,6 +13,8 @@ from store.rewards import load_rewards, save_rewards
 from store.scores import append_score, append_score_failure, load_scores
 
 BATCH = 32
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +36,19 @@ class ScoringResult:
 
 
 def score_subjects(
-    work: NightWork, evaluator: Evaluator, subjects: Sequence[Subject]
+    work: NightWork,
+    evaluator: Evaluator,
+    subjects: Sequence[Subject],
+    *,
+    scored_before: bool = False,
 ) -> ScoringResult:
     """Score what this evaluator has not scored yet; every batch is committed before the next.
 
-    What it has scored gets this night's reward, unless it has one of these settings already.
-    A reply that cannot be scored stays unscored with its reason. Raises EvaluatorError when
-    nothing can be scored at all, LeaseError when another process took the night over, NightEnds
-    when the night is stopped.
+    What it has scored gets this night's reward, unless it has one of these settings already. A
+    reply that cannot be scored stays unscored with its reason, and so does the rest once the
+    evaluator cannot be used any more. Raises its EvaluatorError when the night then has no score at
+    all, here or (`scored_before`) from an earlier step; LeaseError when another process took the
+    night over, NightEnds when the night is stopped.
     """
     ids = [subject.id for subject in subjects]
     with work.database.reading() as session:
@@ -58,14 +68,28 @@ def score_subjects(
     scored = 0
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
-        verdicts = evaluator.assess([subject.dialogue for subject in batch])
+        before = len(known) + start
+        try:
+            verdicts = evaluator.assess(
+                [subject.dialogue for subject in batch],
+                partial(_still_at, work, before, len(subjects)),
+            )
+        except EvaluatorError as error:
+            if not scored and not known and not scored_before:
+                raise
+            batch = missing[start:]
+            logger.warning("%d replies stay unscored: %s", len(batch), error)
+            _save(work, evaluator.id, [(one, Unscored(reason=error.short)) for one in batch])
+            failures[error.short] = failures.get(error.short, 0) + len(batch)
+            work.progress(len(subjects), len(subjects))
+            break
         _save(work, evaluator.id, list(zip(batch, verdicts, strict=True)))
         for verdict in verdicts:
             if isinstance(verdict, Unscored):
                 failures[verdict.reason] = failures.get(verdict.reason, 0) + 1
             else:
                 scored += 1
-        work.progress(len(known) + start + len(batch), len(subjects))
+        work.progress(before + len(batch), len(subjects))
     return ScoringResult(scored=scored, known=len(known), failures=failures)
 
 
@@ -84,6 +108,10 @@ def _value(work: NightWork, evaluator_id: str, verdicts: Sequence[tuple[Subject,
         }
         with work.writing() as session:
             save_rewards(session, work.claim, evaluator_id, rewards)
+
+
+def _still_at(work: NightWork, before: int, total: int, done: int) -> None:
+    work.still_at(before + done, total)
 
 
 def _save(

@@ -3,10 +3,14 @@ are new."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
 
 from persona.dialogues import read_card_rows
+from rlaif.errors import PublishError
 from rlaif.night_work import NightEnds, NightWork
 from rlaif.pair_caps import anonymous_visitors, trim_to_caps
 from store.adapters import load_adapter
@@ -32,17 +36,42 @@ class TrainingSet:
 def training_set(work: NightWork) -> TrainingSet:
     """All nights' pairs whose visitors still allow it, within everybody's share of the whole."""
     with work.database.reading() as session:
-        pairs = list_trainable_pairs(
-            session,
-            now=work.now(),
-            retention=work.settings.retention,
-            auto=work.settings.approval == "auto",
-        )
+        pairs = _allowed(work, session, timedelta(0))
     seed_rows = len(read_card_rows(work.parts.card.folder, "train"))
     caps = work.settings.pairs.caps
     visitors = [pair.visitor_id for pair in pairs]
     trimmed = trim_to_caps(visitors, seed_rows, caps, anonymous_visitors(visitors, caps))
     return TrainingSet(pairs=tuple(pairs[at] for at in trimmed.kept), left_out=trimmed.left_out)
+
+
+def check_still_allowed(work: NightWork, session: Session, pair_ids: Sequence[str]) -> None:
+    """Raises PublishError unless every trained pair may be learnt from today, the same way round."""
+    trained = work.detail("train")
+    # What has grown too old since training read it was young enough then.
+    grace = work.now() - datetime.fromisoformat(str(trained["read_at"]))
+    wanted = set(pair_ids)
+    allowed = TrainingSet(
+        pairs=tuple(pair for pair in _allowed(work, session, grace) if pair.id in wanted),
+        left_out={},
+    )
+    lost = len(wanted) - len(allowed.pairs)
+    if not lost and allowed.digest(str(trained["anchor"])) == trained["pairs_sha256"]:
+        return
+    what = f"{lost} of the {len(wanted)}" if lost else f"some of the {len(wanted)}"
+    why = "withdrawn, vetoed or erased" if lost else "turned round by an operator"
+    raise PublishError(
+        f"{what} pairs that {trained['adapter']} learnt from were {why} while it trained; it is not "
+        "published, the next training goes without them"
+    )
+
+
+def _allowed(work: NightWork, session: Session, grace: timedelta) -> list[StoredPair]:
+    return list_trainable_pairs(
+        session,
+        now=work.now(),
+        retention=work.settings.retention + grace,
+        auto=work.settings.approval == "auto",
+    )
 
 
 def tried_before(work: NightWork, found: TrainingSet, anchor: str) -> str | None:
@@ -84,8 +113,14 @@ def anchor_of(work: NightWork, active: str | None) -> Adapter:
             if adapter.kind != "night":
                 return adapter
             name = adapter.parent_id
-    raise NightEnds(
+    raise nothing_to_rehearse()
+
+
+def nothing_to_rehearse() -> NightEnds:
+    """How a night ends whose adapters descend from no supervised one."""
+    return NightEnds(
         "skipped",
         "the bare base model is in production, so there is no persona to rehearse; "
         "train one with `yogeiko persona train --activate`",
+        {},
     )

@@ -92,6 +92,11 @@ class NightChild:
             self._watcher.start()
             return True
 
+    def gave_up(self, day: date) -> bool:
+        """Whether the night of `day` died so often that it is not started any more."""
+        ends = [end for end in self.ends() if end.date == day]
+        return len(ends) > len(_RESTS) and ends[-1].code != 0
+
     def stop(self) -> None:
         """Ask the process and all it started to end, kill what has not after `stop_seconds`."""
         with self._lock:

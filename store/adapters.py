@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from store.errors import ConflictError, NotFoundError
@@ -85,6 +85,14 @@ def active_adapter(session: Session) -> str | None:
     if found is None:
         return None
     return found.adapter_id if found.tainted_at is None else clean_fallback(session)
+
+
+def hold_production(session: Session) -> str | None:
+    """As `active_adapter`, and nobody else can change it until the transaction ends."""
+    # SQLite has one writer at a time anyway.
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE deployments IN SHARE ROW EXCLUSIVE MODE"))
+    return active_adapter(session)
 
 
 def list_deployments(session: Session, *, with_tainted: bool = False) -> list[Deployment]:

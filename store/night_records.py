@@ -55,6 +55,10 @@ class Night:
     adapter: str | None
     steps: tuple[NightStep, ...]
 
+    def began(self, step: str) -> datetime | None:
+        """When a step began for the first time, None when it has not."""
+        return next((one.started_at for one in self.steps if one.step == step), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCandidate:

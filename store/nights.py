@@ -2,7 +2,10 @@
 
 Whoever holds the lease writes; each claim raises the fencing token, and `check_fence` refuses the
 writes of an owner that slept through a takeover. It locks the night's row, so that nobody can take
-over between the check and the commit.
+over between the check and the commit. A lease ends early when its owner's process is dead.
+
+A rehearsal holds a night without beginning it. The row it may need for that is no night: nothing
+here returns it until somebody claims the date.
 """
 
 from datetime import datetime, timedelta
@@ -15,11 +18,13 @@ from sqlalchemy.orm import Session
 from store.errors import LeaseError
 from store.night_records import Night, NightClaim, NightEnd, NightStatus, NightStep
 from store.night_tables import NightRewardRow, NightRow, NightStepRow, NightTrustRow
+from store.owners import is_gone
 from store.turns import one_of
 
 NIGHT_STATUSES: tuple[NightStatus, ...] = get_args(NightStatus)
 OPEN: tuple[NightStatus, ...] = ("running", "waiting", "stopped")
 _TO_DO_AGAIN: tuple[NightStatus, ...] = ("refused", "skipped")
+_ONLY_REHEARSED = "rehearsed"
 
 
 def claim_night(
@@ -49,11 +54,32 @@ def claim_night(
         session.execute(delete(NightTrustRow).where(NightTrustRow.night_date == date))
         session.execute(delete(NightRewardRow).where(NightRewardRow.night_date == date))
         row.settings = settings
+    if row.status == _ONLY_REHEARSED:
+        row.settings, row.started_at = settings, now
     row.status, row.finished_at, row.decision = "running", None, None
-    row.lease_owner, row.lease_until = owner, now + lease
-    row.fencing_token += 1
-    session.flush()
-    return NightClaim(date=date, owner=owner, token=row.fencing_token)
+    return _lend(session, row, owner, now + lease)
+
+
+def hold_for_rehearsal(
+    session: Session, date: str, *, owner: str, lease: timedelta, now: datetime, force: bool = False
+) -> NightClaim | None:
+    """Return the right to write scores and candidates of a night, None when it is taken or over.
+
+    Which nights are given is as in `claim_night`, but nothing of the ledger changes besides the
+    lease and its token: no status, no step, no time.
+    """
+    row = session.get(NightRow, date, with_for_update=True, populate_existing=True)
+    if row is None:
+        row = _insert(session, date, {}, now, status=_ONLY_REHEARSED)
+    if not _may_take(row, force=force, now=now):
+        return None
+    return _lend(session, row, owner, now + lease)
+
+
+def holder(session: Session, date: str, now: datetime) -> str | None:
+    """Return who runs or rehearses a night at this moment, None when it is free."""
+    row = session.get(NightRow, date)
+    return row.lease_owner if row is not None and _is_held(row, now) else None
 
 
 def renew_lease(session: Session, claim: NightClaim, *, lease: timedelta, now: datetime) -> None:
@@ -164,27 +190,51 @@ def finish_night(
 def load_night(session: Session, date: str) -> Night | None:
     """Return the night of a date with its steps, None when there was none."""
     row = session.get(NightRow, date)
-    return None if row is None else _night(row, _steps(session, date))
+    if row is None or row.status == _ONLY_REHEARSED:
+        return None
+    return _night(row, _steps(session, date))
 
 
 def list_nights(session: Session) -> list[Night]:
     """Return all nights with their steps, the newest date first."""
-    rows = session.scalars(select(NightRow).order_by(NightRow.date.desc())).all()
+    wanted = select(NightRow).where(NightRow.status != _ONLY_REHEARSED)
+    rows = session.scalars(wanted.order_by(NightRow.date.desc())).all()
     steps = _steps(session, None)
     return [_night(row, [step for step in steps if step.night_date == row.date]) for row in rows]
 
 
-def _may_take(row: NightRow, *, force: bool, now: datetime) -> bool:
-    if row.lease_owner is not None and row.lease_until is not None and row.lease_until > now:
+def _is_held(row: NightRow, now: datetime) -> bool:
+    if row.lease_owner is None or row.lease_until is None or row.lease_until <= now:
         return False
-    return row.status in OPEN or (force and row.status != "published")
+    return not is_gone(row.lease_owner)
 
 
-def _insert(session: Session, date: str, settings: dict[str, object], now: datetime) -> NightRow:
+def _may_take(row: NightRow, *, force: bool, now: datetime) -> bool:
+    if _is_held(row, now):
+        return False
+    free = row.status in OPEN or row.status == _ONLY_REHEARSED
+    return free or (force and row.status != "published")
+
+
+def _lend(session: Session, row: NightRow, owner: str, until: datetime) -> NightClaim:
+    row.lease_owner, row.lease_until = owner, until
+    row.fencing_token += 1
+    session.flush()
+    return NightClaim(date=row.date, owner=owner, token=row.fencing_token)
+
+
+def _insert(
+    session: Session,
+    date: str,
+    settings: dict[str, object],
+    now: datetime,
+    *,
+    status: str = "running",
+) -> NightRow:
     """Return the new row, or the one that a process at the same moment made first."""
     fresh = NightRow(
         date=date,
-        status="running",
+        status=status,
         lease_owner=None,
         lease_until=None,
         fencing_token=0,

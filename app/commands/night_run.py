@@ -1,11 +1,9 @@
 """`yogeiko night run`: one night, here and now."""
 
-import os
 import signal
-import socket
 from collections import Counter
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
@@ -15,18 +13,19 @@ from pydantic import TypeAdapter
 
 from app.clock import utc_now
 from app.commands.options import home_option, json_option, print_json
-from app.composition import chosen_card, publish_shipped_adapter
+from app.composition import chosen_card
 from app.night_models import NightModels
 from app.night_parts import night_parts
 from app.night_plan import night_settings
+from app.night_reports import write_morning_report
 from app.settings import Settings, load_settings
-from persona.base_model import prepare_model
-from rlaif.night import NightOrder, NightOutcome, rehearse, run_night
-from rlaif.night_work import NightSettings, StepProgress
-from rlaif.pairs import Pairing
-from rlaif.report import summarise_night, with_files
-from rlaif.report_html import write_report
-from store.database import open_database
+from rlaif.expected import ExpectedTraining
+from rlaif.night import Rehearsal, rehearse, run_night
+from rlaif.night_ledger import NightOrder, NightOutcome, record_night
+from rlaif.night_work import NightParts, NightSettings, StepProgress
+from store.database import Database, open_database
+from store.nights import OPEN, load_night
+from store.owners import this_process
 
 
 class _Stop:
@@ -48,8 +47,15 @@ class _Stop:
 
 
 @click.command("run")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="[default: today]")
-@click.option("--dry-run", is_flag=True, help="Only say what would be paired.")
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="[default: today; for a dry run the next night when today's is over]",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Only say what would be paired, and how long training takes."
+)
 @click.option(
     "--resume",
     is_flag=True,
@@ -62,26 +68,19 @@ def run(
 ) -> None:
     """Rehearse: score the day, pair, train, hold against the gates, publish or say why not."""
     settings = load_settings(home)
+    database = open_database(settings.database_url)
     chosen = day.date() if day else _today(settings)
-    order = NightOrder(
-        date=chosen.isoformat(), owner=f"{socket.gethostname()}/{os.getpid()}", again=resume
-    )
-    _prepare(settings)
-    plan = night_settings(settings)
-    parts = night_parts(
-        settings,
-        NightModels(settings, chosen_card(settings)),
-        report=_line,
-        should_stop=_Stop(),
-    )
-    snapshot = _snapshot(plan)
+    if dry_run and not day:
+        chosen = _next_open(database, chosen)
+    order = NightOrder(date=chosen.isoformat(), owner=this_process(), again=resume)
     if dry_run:
-        _show_pairing(rehearse(parts, plan, order, snapshot), order, as_json)
+        _show_rehearsal(rehearse(_parts(settings), night_settings(settings), order), order, as_json)
         return
-    outcome = run_night(parts, plan, order, snapshot)
+    outcome = _run(settings, database, order)
     click.echo("", err=True)
     if outcome.status is not None:
-        _write_report(settings, order.date)
+        report = write_morning_report(settings.nights_folder, database, order.date)
+        click.echo(f"report: {report}", err=True)
     if as_json:
         print_json({"date": order.date, **asdict(outcome)})
     else:
@@ -90,25 +89,36 @@ def run(
         raise click.exceptions.Exit(1)
 
 
-def _write_report(settings: Settings, day: str) -> None:
-    """The morning report, also of a night that was skipped, refused, stopped or failed."""
-    folder = settings.nights_folder / day
-    with open_database(settings.database_url).reading() as session:
-        summary = with_files(summarise_night(session, day), folder)
-    paths = write_report(summary, folder)
-    click.echo(f"report: {paths[0].parent}", err=True)
+def _parts(settings: Settings) -> NightParts:
+    return night_parts(
+        settings,
+        NightModels(settings, chosen_card(settings)),
+        report=_line,
+        should_stop=_Stop(),
+    )
+
+
+def _run(settings: Settings, database: Database, order: NightOrder) -> NightOutcome:
+    """The night; what kept it from even beginning goes into the ledger as well."""
+    try:
+        plan = night_settings(settings)
+        parts = _parts(settings)
+    except Exception as error:
+        outcome = NightOutcome(status="failed", decision=f"{type(error).__name__}: {error}")
+        return record_night(database, order, outcome, utc_now())
+    return run_night(parts, plan, order, _snapshot(plan))
+
+
+def _next_open(database: Database, day: date) -> date:
+    """The first night from `day` on that is not over."""
+    with database.reading() as session:
+        while (night := load_night(session, day.isoformat())) and night.status not in OPEN:
+            day += timedelta(days=1)
+    return day
 
 
 def _today(settings: Settings) -> date:
     return utc_now().astimezone(ZoneInfo(settings.night.zone)).date()
-
-
-def _prepare(settings: Settings) -> None:
-    """What a first night on a fresh machine needs: the model on disk, an adapter in production."""
-    prepare_model(settings.model.name, settings.models_folder, lambda _stage, _share: None)
-    publish_shipped_adapter(
-        open_database(settings.database_url), chosen_card(settings), settings.adapters_folder
-    )
 
 
 def _snapshot(plan: NightSettings) -> dict[str, object]:
@@ -122,14 +132,15 @@ def _line(progress: StepProgress) -> None:
     click.echo(f"\r{text:<50}", nl=False, err=True)
 
 
-def _show_pairing(found: Pairing | NightOutcome, order: NightOrder, as_json: bool) -> None:
+def _show_rehearsal(told: Rehearsal | NightOutcome, order: NightOrder, as_json: bool) -> None:
     click.echo("", err=True)
-    if isinstance(found, NightOutcome):
+    if isinstance(told, NightOutcome):
         if as_json:
-            print_json({"date": order.date, "dry_run": True, **asdict(found)})
+            print_json({"date": order.date, "dry_run": True, **asdict(told)})
         else:
-            click.echo(f"{order.date}, dry run: {found.decision}")
+            click.echo(f"{order.date}, dry run: {told.decision}")
         return
+    found, training = told.pairing, told.training
     drops = Counter(drop.reason for drop in found.drops)
     sources = Counter(pair.source for pair in found.pairs)
     if as_json:
@@ -150,6 +161,7 @@ def _show_pairing(found: Pairing | NightOutcome, order: NightOrder, as_json: boo
                 "by_source": dict(sources),
                 "drops": dict(drops),
                 "conflicts": len(found.conflicts),
+                "training": {**asdict(training), "minutes": round(training.minutes, 1)},
             }
         )
         return
@@ -157,3 +169,16 @@ def _show_pairing(found: Pairing | NightOutcome, order: NightOrder, as_json: boo
     for reason, count in drops.most_common():
         click.echo(f"  left out {count}: {reason}")
     click.echo(f"  conflicts for operators: {len(found.conflicts)}")
+    click.echo(f"  {_training_in_words(training)}")
+
+
+def _training_in_words(training: ExpectedTraining) -> str:
+    if not training.enough:
+        return f"training: none, {training.pairs} pairs of all nights are too few"
+    nights = training.measured_nights
+    source = f"measured in {nights} earlier nights" if nights else "assumed, no night trained yet"
+    return (
+        f"training: about {training.minutes:.0f} minutes for {training.pairs} pairs of all nights "
+        f"and {training.replay_pairs} replayed ones, {training.seconds_per_pair:.2f} s each "
+        f"({source})"
+    )

@@ -20,7 +20,16 @@ from store.adapters import active_adapter, deploy, list_deployments
 from store.database import Database, open_database
 from store.lineage import taint
 from store.night_records import NightEnd
-from store.nights import claim_night, finish_night, release_lease
+from store.nights import (
+    begin_step,
+    claim_night,
+    finish_night,
+    hold_for_rehearsal,
+    list_nights,
+    load_night,
+    release_lease,
+)
+from store.owners import this_process
 from store.pairs import save_pairs
 from tests.app.house import House
 from tests.fakes import FakeEngine, make_brain
@@ -112,7 +121,11 @@ def test_a_stopped_night_goes_on(site: Site) -> None:
 def test_a_dry_run_does_not_start_a_late_night(site: Site) -> None:
     site.talk()
     with site.database.session() as session:
-        release_lease(session, rehearsal.claim(session, AT, date=DAY.isoformat()))
+        held = hold_for_rehearsal(session, DAY.isoformat(), owner="dry", lease=LEASE, now=site.now)
+    assert site.due() is None, "they would get in each other's way"
+    with site.database.session() as session:
+        assert held is not None
+        release_lease(session, held)
     assert site.due(late=True) is None
     assert site.due() == DAY
 
@@ -121,6 +134,36 @@ def test_a_waiting_night_goes_on_when_decided_or_at_the_deadline(site: Site) -> 
     site.night("waiting", pairs=True)
     assert site.due() is None
     site.now = AT + timedelta(hours=12, minutes=1)
+    assert site.due() == DAY
+
+
+def test_the_deadline_runs_from_the_question(site: Site) -> None:
+    with site.database.session() as session:
+        claim = claim_night(session, DAY.isoformat(), owner="one", lease=LEASE, now=AT, settings={})
+        assert claim is not None
+        owner, (turn,) = rehearsal.talk(session, AT, ("はい", "ええ。"))
+        save_pairs(session, claim, [rehearsal.pair(owner, turn, "a", "b")], now=AT)
+        begin_step(session, claim, "inbox", 6, AT + timedelta(hours=4))
+        finish_night(
+            session, claim, status="waiting", decision="", adapter_id=None, report={}, now=AT
+        )
+    site.now = AT + timedelta(hours=13)
+    assert site.due() is None
+    site.now = AT + timedelta(hours=16)
+    assert site.due() == DAY
+
+
+def test_a_dead_owners_night_goes_on_at_once(site: Site) -> None:
+    host, number, began = this_process().rsplit("/", 2)
+    with site.database.session() as session:
+        claim_night(
+            session,
+            DAY.isoformat(),
+            owner=f"{host}/{number}/{int(began) - 60}",
+            lease=LEASE,
+            now=AT,
+            settings={},
+        )
     assert site.due() == DAY
 
 
@@ -135,6 +178,88 @@ def test_last_nights_waiting_is_not_forgotten(site: Site) -> None:
     assert site.due() is None
     site.now = AT + timedelta(hours=9)
     assert site.due() == DAY - timedelta(days=1)
+
+
+def _told(site: Site) -> dict[str, tuple[str, bool]]:
+    """Status of every night, and whether it has a report."""
+    with site.database.reading() as session:
+        nights = list_nights(session)
+    folder = site.settings.nights_folder
+    return {n.date: (n.status, (folder / n.date / "report.md").is_file()) for n in nights}
+
+
+def _tick(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    begun: list[date] = []
+    monkeypatch.setattr(site.service.child, "start", lambda day: begun.append(day) or True)
+    site.service.clock.tick()
+    return begun
+
+
+def test_nights_of_days_without_a_server_are_skipped_with_a_report(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.night("published")
+    site.talk()
+    site.now = AT + timedelta(days=3, hours=1)
+
+    assert _tick(site, monkeypatch) == [DAY + timedelta(days=3)]
+    assert _told(site) == {
+        "2026-09-24": ("published", False),
+        "2026-09-25": ("skipped", True),
+        "2026-09-26": ("skipped", True),
+    }
+
+
+def test_a_night_beyond_its_grace_is_skipped_with_a_report(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.talk()
+    site.now = AT + timedelta(hours=21)
+
+    assert _tick(site, monkeypatch) == []
+    assert _tick(site, monkeypatch) == []
+    assert _told(site) == {"2026-09-24": ("skipped", True)}
+
+
+def test_a_silent_site_misses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.now = AT + timedelta(days=3, hours=21)
+    assert _tick(site, monkeypatch) == []
+    assert _told(site) == {}
+
+
+def test_a_night_that_the_next_one_overtook_is_closed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.talk()
+    site.night("stopped")
+    site.now = AT + timedelta(days=1, minutes=1)
+
+    assert _tick(site, monkeypatch) == [DAY + timedelta(days=1)]
+    assert _told(site) == {"2026-09-24": ("failed", True)}
+    with site.database.reading() as session:
+        night = load_night(session, "2026-09-24")
+    assert night is not None
+    assert "--date 2026-09-24 --resume" in str(night.decision)
+
+
+def test_a_process_that_dies_too_often_is_a_failed_night(site: Site, tmp_path: Path) -> None:
+    site.talk()
+    dying = replace(
+        child_settings(site.settings), command=lambda day: [sys.executable, "-c", "exit(9)"]
+    )
+    site.service.child = NightChild(dying, now=lambda: site.now)
+    for _ in range(50):
+        site.service.clock.ring()
+        while site.service.child.running:
+            time.sleep(0.01)
+        site.now += timedelta(minutes=1)
+
+    assert _told(site) == {"2026-09-24": ("failed", True)}
+    with site.database.reading() as session:
+        night = load_night(session, "2026-09-24")
+    assert night is not None
+    assert "died 4 times, lastly with code 9" in str(night.decision)
+    assert site.due() is None
 
 
 def test_where_nights_are_off_only_the_house_is_kept(tmp_path: Path) -> None:

@@ -144,6 +144,11 @@ def test_the_night_has_defaults_and_is_set_in_all_three_places(
             r"night\.judge_model in .* is ''; expected where the judge is .*its name",
         ),
         ('judge_url = "127.0.0.1"', r"night\.judge_url in .* is '127\.0\.0\.1'; expected"),
+        (
+            "judge_max_cost = 2",
+            r"night\.judge_max_cost in .* expected night\.judge_prompt_price or",
+        ),
+        ("learning_rate = 0", r"night\.learning_rate in .* is 0; expected greater than 0"),
         ('single_user = "maybe"', r"night\.single_user in .* expected 'auto', 'on' or 'off'"),
         ("threads = 0", r"night\.threads in .* is 0; expected greater than or equal to 1"),
         ("hour = 3", r"night\.hour in .* is not a setting; expected one of enabled, at, zone"),

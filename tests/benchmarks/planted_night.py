@@ -41,7 +41,8 @@ from rlaif.evaluator import Evaluator
 from rlaif.gate_settings import GateSettings
 from rlaif.gate_statistics import Case, Clustered, difference, estimate
 from rlaif.make_candidates import CandidateSettings, Prompt, Speaker, make_candidates
-from rlaif.night import NightOrder, NightOutcome, run_night
+from rlaif.night import run_night
+from rlaif.night_ledger import NightOrder, NightOutcome
 from rlaif.night_work import NightParts, StepProgress, Trainer, TrainingOrder
 from rlaif.perplexity import reply_nats
 from rlaif.rarity import letters

@@ -30,7 +30,8 @@ from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
 from rlaif.gate_measurements import Measurements
 from rlaif.make_candidates import CandidateSettings
-from rlaif.night import NightOrder, run_night
+from rlaif.night import run_night
+from rlaif.night_ledger import NightOrder
 from rlaif.night_work import MeasuredAdapter, NightParts, NightSettings, TrainingOrder
 from rlaif.pair_caps import CapSettings
 from rlaif.pairs import PairSettings
@@ -173,7 +174,7 @@ class Simulation:
             training_evaluator=HackableJudge,
             engine=self._speaking,
             close_engine=self._close,
-            trust={},
+            trust=dict,
             train=self._train,
             measure=self._measure if self.arm == "gates" else self._wave_through,
             examples=lambda *_: (),

@@ -135,7 +135,7 @@ class Bench:
                 work_folder=order.work_folder,
                 adapters_folder=self.home / "adapters",
                 lineage=order.lineage,
-                settings=PreferenceSettings(max_row_tokens=2000, safety_pairs=1),
+                settings=order.settings,
                 report=lambda told: progress(told.step, told.steps),
             ),
         )
@@ -167,6 +167,7 @@ def settings() -> NightSettings:
     """Few and any pairs: the tiny model babbles."""
     return NightSettings(
         min_pairs=4,
+        training=PreferenceSettings(max_row_tokens=2000, safety_pairs=1),
         candidates=CandidateSettings(temperatures=(0.7, 1.2), max_new_tokens=12),
         pairs=PairSettings(
             proposal=ProposalSettings(

@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from rlaif.metrics import METRIC_KEYS
-from rlaif.night import STEPS, NightOrder, NightOutcome, rehearse, run_night
-from rlaif.pairs import Pairing
+from rlaif.night import STEPS, Rehearsal, rehearse, run_night
+from rlaif.night_ledger import NightOrder, NightOutcome
 from rlaif.report import summarise_night
 from rlaif.trust import MetricTrust
 from store.adapters import active_adapter, list_deployments
@@ -207,8 +207,8 @@ def test_a_stopped_night_goes_on_where_it_was(bench: Bench) -> None:
 
 
 def test_a_dry_run_says_what_the_night_then_does(bench: Bench) -> None:
-    dry = rehearse(bench.parts(), night_kit.settings(), ORDER, {})
-    assert isinstance(dry, Pairing)
+    dry = rehearse(bench.parts(), night_kit.settings(), ORDER)
+    assert isinstance(dry, Rehearsal)
     with bench.database.reading() as session:
         assert not list_pairs(session, DATE)
 
@@ -217,8 +217,8 @@ def test_a_dry_run_says_what_the_night_then_does(bench: Bench) -> None:
     with bench.database.reading() as session:
         real = {(pair.chosen_id, pair.rejected_id) for pair in list_pairs(session, DATE)}
         drops = Counter(drop.reason for drop in list_drops(session, DATE))
-    assert {(pair.chosen_id, pair.rejected_id) for pair in dry.pairs} == real
-    assert Counter(drop.reason for drop in dry.drops) == drops
+    assert {(pair.chosen_id, pair.rejected_id) for pair in dry.pairing.pairs} == real
+    assert Counter(drop.reason for drop in dry.pairing.drops) == drops
 
 
 def test_operators_are_waited_for_and_their_vetoes_kept(bench: Bench) -> None:
