@@ -28,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 class NightService:
-    """Starts nights at their time and keeps house. Start it after the chat, close it before."""
+    """Starts nights at their time and keeps house. Start it after the chat, close it before.
+
+    `chores` are done every minute, `closing` when it is closed.
+    """
 
     def __init__(
         self,
@@ -36,7 +39,9 @@ class NightService:
         database: Database,
         chores: Sequence[Callable[[], None]] = (),
         now: Callable[[], datetime] = utc_now,
+        closing: Sequence[Callable[[], None]] = (),
     ) -> None:
+        self._closing = closing
         self._settings = settings
         self._database = database
         self._now = now
@@ -62,6 +67,8 @@ class NightService:
         """Watch no more; a night under way is stopped and resumed after the next start."""
         self.clock.stop()
         self.child.stop()
+        for close in self._closing:
+            close()
 
     def due(self, appointment: Appointment, late: bool) -> date | None:
         """Return the night to run now: the last appointment's, else the one before it if it was

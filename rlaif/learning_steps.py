@@ -13,8 +13,9 @@ from rlaif.evaluator import Dialogue
 from rlaif.make_candidates import MadeCandidate, Prompt, Speaker, make_candidates
 from rlaif.night_work import Detail, NightEnds, NightWork
 from rlaif.pairs import Pairing, make_pairs
-from rlaif.prompt_groups import messages_of, pair_history, prompt_group, stored_pair
+from rlaif.prompt_groups import pair_history, prompt_group, stored_pair
 from rlaif.scoring import ScoringResult, Subject, score_subjects
+from rlaif.spoken_turns import messages_of
 from store.adapters import active_adapter
 from store.candidates import append_candidates, list_candidates
 from store.learning import list_learnable

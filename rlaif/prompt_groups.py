@@ -12,6 +12,7 @@ from rlaif.night_work import NightWork
 from rlaif.pair_caps import PairHistory, PastPair
 from rlaif.phrase_clusters import common_phrases
 from rlaif.preference import Option, PairSource, Preference, PromptGroup
+from rlaif.spoken_turns import messages_of
 from store.night_records import (
     Candidate,
     LearnableReply,
@@ -24,12 +25,6 @@ from store.pairs import count_pairs_by_visitor, list_trainable_pairs
 from store.turns import one_of
 
 PAIR_SOURCES: tuple[PairSource, ...] = get_args(PairSource)
-
-
-def messages_of(turn: LearnableTurn) -> tuple[Message, ...]:
-    """The talk up to and including what the visitor said."""
-    spoken = tuple(Message(role=role, content=content) for role, content in turn.turns)
-    return (*spoken, Message(role="user", content=turn.user_text))
 
 
 def prompt_group(

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from store.adapters import active_adapter, deploy
 from store.audit import append_audit
+from store.conversations import move_pins
 from store.database import Database
 from store.errors import NotFoundError
 from store.export import EXPORTS_BY_VISITOR
@@ -100,8 +101,7 @@ def _retire_adapters(session: Session, visitor_id: str, *, actor: str, now: date
     if not tainted:
         return []
     active = active_adapter(session)
-    pinned = update(ConversationRow).where(ConversationRow.adapter_id.in_(tainted))
-    session.execute(pinned.values(adapter_id=active, pinned_at=now))
+    move_pins(session, tainted, active, now=now)
     if before != active:
         detail: dict[str, object] = {"from": before, "to": active}
         append_audit(session, actor=actor, action="adapter.fallback", detail=detail, now=now)

@@ -1,6 +1,6 @@
 """What may be learnt from: the one place where consent is applied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,9 +26,16 @@ class Limits:
 
 
 def list_learnable(
-    session: Session, *, now: datetime, retention: timedelta, history_turns: int = 6
+    session: Session,
+    *,
+    now: datetime,
+    retention: timedelta,
+    history_turns: int = 6,
+    among: Collection[str] | None = None,
 ) -> list[LearnableTurn]:
     """Return finished shown replies, oldest first, that their visitor lets the night use.
+
+    `among`: only of these turns, a few; None for all.
 
     Left out: no consent, said before consent, withdrawn; "do not learn this"; deleted; edited
     away; older than `retention`; caught by the safety filter on either side. The context is what
@@ -48,6 +55,8 @@ def list_learnable(
         )
         .order_by(TurnRow.created_at, TurnRow.id)
     )
+    if among is not None:
+        wanted = wanted.where(TurnRow.id.in_(among))
     found = session.execute(wanted).all()
     talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
     edits = _edits(session, (turn for talk in talks.values() for turn in talk))
