@@ -87,7 +87,7 @@ class NightGates:
                 key=data_sha256(rows),
                 nats=lambda: reply_nats(self._models.frozen_base, folder, self._card, rows),
             ),
-            cache_folder=self._settings.cache_folder / "gates",
+            cache_folder=self._settings.measurements_folder,
             sampling=self._settings.chat.sampling(0),
             report=lambda _stage, done, total: progress(done, total),
         )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from app.clock import utc_now
+from app.erasure import finish_erasures
 from app.settings import NightSettings, Settings
 from rlaif.publish import replace_tainted
 from scheduler.calendar import Appointment, Schedule
@@ -54,7 +55,7 @@ class NightService:
             Bells(
                 due=self.due,
                 begin=self.begin,
-                chores=(self._purge, self._replace_tainted, *chores),
+                chores=(self._purge, self._replace_tainted, self._finish_erasures, *chores),
             ),
             now=now,
         )
@@ -112,6 +113,9 @@ class NightService:
             purged = purge_deleted(session)
         if purged:
             self._database.checkpoint()
+
+    def _finish_erasures(self) -> None:
+        finish_erasures(self._settings, self._database, self._now())
 
     def _replace_tainted(self) -> None:
         with self._database.session() as session:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from rlaif.publish import Publication, verify_adapter
 from rlaif.publish import publish as put_into_production
 from rlaif.report import write_examples
 from rlaif.seed_pairs import seed_pairs
+from rlaif.traces import TRAINING_FOLDER, clear_training
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
 from store.adapters import load_adapter
+from store.erasures import count_existing_pairs
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord, StoredPair
@@ -39,7 +42,8 @@ logger = logging.getLogger(__name__)
 def train(work: NightWork) -> Detail:
     """Train a new adapter from the anchor on all pairs that may still be learnt from.
 
-    Raises NightEnds("skipped") below the least number of pairs.
+    Raises NightEnds: "skipped" below the least number of pairs, "stopped" when some of them were
+    erased while it trained, so that the night goes on without them.
     """
     pairs = _trainable(work)
     if len(pairs) < work.settings.min_pairs:
@@ -55,14 +59,24 @@ def train(work: NightWork) -> Detail:
         anchor_folder=Path(anchor.folder),
         pairs=tuple(TrainingPair(id=one.id, preference=preference_of(one)) for one in pairs),
         replay_pairs=tuple(_replay(work, len(pairs))),
-        work_folder=work.folder / "training",
+        work_folder=work.folder / TRAINING_FOLDER,
         lineage=Lineage(
             date=work.date,
             active=active,
             details={"evaluator": str(work.detail("score")["evaluator"])},
         ),
     )
-    manifest = work.parts.train(order, work.progress)
+
+    def progress(done: int, total: int | None) -> None:
+        work.progress(done, total)
+        _stop_if_erased(work, pairs)
+
+    try:
+        manifest = work.parts.train(order, progress)
+    except _PairsErased as gone:
+        # What it has learnt so far, it learnt from them.
+        clear_training(order.work_folder)
+        raise NightEnds("stopped", str(gone)) from gone
     return {
         "adapter": manifest["id"],
         "anchor": anchor.id,
@@ -104,6 +118,8 @@ def publish(work: NightWork) -> Detail:
     """Register the adapter, link its pairs and put it into production, all in one transaction."""
     name = str(work.detail("train")["adapter"])
     folder = work.parts.adapters_folder / name
+    if not folder.is_dir():
+        raise NightEnds("refused", f"{name} was removed: somebody it learnt from was erased")
     adapter = verify_adapter(
         folder,
         work.parts.served_base(),
@@ -123,6 +139,20 @@ def publish(work: NightWork) -> Detail:
         # Somebody was erased while it trained: it must never be served.
         raise NightEnds("refused", str(error)) from error
     return {"adapter": name}
+
+
+class _PairsErased(Exception):
+    """Pairs that are being trained on are gone."""
+
+
+def _stop_if_erased(work: NightWork, pairs: Sequence[StoredPair]) -> None:
+    with work.database.reading() as session:
+        gone = len(pairs) - count_existing_pairs(session, [one.id for one in pairs])
+    if gone:
+        raise _PairsErased(
+            f"{gone} of {len(pairs)} pairs were erased while they were trained on; "
+            f"yogeiko night run --date {work.date} --resume goes on without them"
+        )
 
 
 def _trainable(work: NightWork) -> list[StoredPair]:

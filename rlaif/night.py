@@ -21,6 +21,7 @@ from rlaif.learning_steps import (
 )
 from rlaif.night_work import Detail, NightEnds, NightParts, NightSettings, NightWork
 from rlaif.pairs import Pairing
+from rlaif.traces import TRAINING_FOLDER, clear_training
 from store.errors import LeaseError
 from store.night_records import NightClaim, NightEnd, NightStep
 from store.nights import (
@@ -44,6 +45,7 @@ STEPS: tuple[tuple[str, Callable[[NightWork], Detail]], ...] = (
     ("publish", publish),
 )
 _UNTIL_PAIRS = 4
+_OVER: tuple[NightEnd, ...] = ("published", "refused", "skipped")
 
 logger = logging.getLogger(__name__)
 
@@ -185,4 +187,6 @@ def _end(work: NightWork, outcome: NightOutcome) -> NightOutcome:
             )
     except LeaseError as error:
         return NightOutcome(status=None, decision=str(error))
+    if outcome.status in _OVER:
+        clear_training(work.folder / TRAINING_FOLDER)
     return outcome

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from app.clock import utc_now
 from app.commands.options import home_option, json_option, print_json
 from app.composition import chosen_card, publish_shipped_adapter
+from app.erasure import finish_erasures
 from app.night_models import NightModels
 from app.night_parts import night_parts
 from app.night_plan import night_settings
@@ -82,6 +83,8 @@ def run(
     click.echo("", err=True)
     if outcome.status is not None:
         _write_report(settings, order.date)
+    # An erasure waits for the night that may have learnt from whom it is about.
+    finish_erasures(settings, parts.database, utc_now())
     if as_json:
         print_json({"date": order.date, **asdict(outcome)})
     else:
