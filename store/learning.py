@@ -35,12 +35,10 @@ def list_learnable(
 ) -> list[LearnableTurn]:
     """Return finished shown replies, oldest first, that their visitor lets the night use.
 
-    `among`: only of these turns, a few; None for all.
-
-    Left out: no consent, said before consent, withdrawn; "do not learn this"; deleted; edited
-    away; older than `retention`; caught by the safety filter on either side. The context is what
-    the chat's prompt held, at most `history_turns` turns; it ends before a turn that must not be
-    learnt from.
+    `among`: only of these turns, a few; None for all. Left out: no consent, said before consent,
+    withdrawn; "do not learn this"; deleted; edited away; older than `retention`; caught by the
+    safety filter on either side. The context is what the chat's prompt held, at most
+    `history_turns` turns; it ends before a turn that must not be learnt from.
     """
     shown = and_(ReplyRow.turn_id == TurnRow.id, ReplyRow.variant == TurnRow.shown)
     wanted = (
