@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.brain_slot import BrainSlot, BrainState
 from app.clock import utc_now
+from app.erasure import erase_everywhere
 from app.errors import ChatError
 from app.live_reply import LiveReply
 from app.reply_worker import ReplyJob, ReplyWorker
@@ -30,7 +31,7 @@ from store.conversations import (
     pin_adapter,
 )
 from store.database import Database
-from store.erase import erase_visitor, purge_deleted
+from store.erase import purge_deleted
 from store.errors import DatabaseError
 from store.records import Conversation, Erased, NewReply, Reply, ReplyEnd, ReplyOrigin, Turn
 from store.replies import INTERRUPTED, finish_interrupted, finish_reply
@@ -186,13 +187,8 @@ class ChatService:
     def erase(self, owner: Owner) -> Erased:
         """Remove everything of a visitor. Raises NotFoundError, DatabaseError."""
         self._stop_all(self._live_of(owner))
-        return erase_visitor(
-            self.database,
-            owner.visitor_id,
-            exports=self.settings.exports_folder,
-            nights=self.settings.nights_folder,
-            actor="visitor",
-            now=utc_now(),
+        return erase_everywhere(
+            self.settings, self.database, owner.visitor_id, actor="visitor", now=utc_now()
         )
 
     def _append(self, session: Session, owner: Owner, conversation_id: str, said: str) -> _Promise:

@@ -1,6 +1,8 @@
 """Where settings become objects: the only place that knows which parts the chat is built of."""
 
+import sys
 from dataclasses import fields
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +13,10 @@ from app.brain_slot import BrainSlot
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.errors import SettingsError
-from app.night_service import NightService
+from app.night_service import NightService, night_memory_bytes
 from app.settings import Settings
 from app.speaker import Brain, Speaker
+from app.watch_service import WatchParts, WatchService
 from persona.adapter_folder import MANIFEST
 from persona.base_model import (
     LoadedModel,
@@ -31,8 +34,11 @@ from persona.local_engine import EngineSettings, LocalEngine
 from persona.prompt import build_messages
 from persona.retrieval import FactIndex, load_embedder
 from persona.safety import check_reply, check_user_text, deflection
-from rlaif.publish import ServedBase, place_folder, read_record
-from rlaif.watch_active import WatchActiveSettings, watch_active
+from rlaif.embedded_heads import MANIFEST as HEADS_MANIFEST
+from rlaif.embedded_heads import SHIPPED_HEADS, evaluator_id_on_disk
+from rlaif.publish import ServedBase, place_folder, read_record, verify_registered
+from rlaif.watch_sample import SampleSettings
+from scheduler.errand import ErrandSettings
 from store.adapters import (
     active_adapter,
     deploy,
@@ -79,6 +85,12 @@ def engine_settings(settings: Settings) -> EngineSettings:
             f"engine.{fault['loc'][0]} is {fault['input']!r}; expected {message}; "
             "correct it in [engine]"
         ) from error
+
+
+def existing_heads(settings: Settings) -> Path:
+    """The evaluator's heads fitted on this machine, else the shipped ones."""
+    own = settings.heads_folder
+    return own if (own / HEADS_MANIFEST).is_file() else SHIPPED_HEADS
 
 
 def build_index(settings: Settings) -> FactIndex:
@@ -141,11 +153,27 @@ def served_base(settings: Settings) -> ServedBase:
 
 def build_night(settings: Settings, chat: ChatService) -> NightService:
     """The clock of the nights over the chat's store, and the watch over the adapter in use."""
+    watch = WatchService(chat.database, watch_parts(settings))
+    return NightService(settings, chat.database, chores=(watch.look,), closing=(watch.close,))
 
-    def look() -> None:
-        watch_active(chat.database, WatchActiveSettings(), utc_now())
 
-    return NightService(settings, chat.database, chores=(look,))
+def watch_parts(settings: Settings) -> WatchParts:
+    """What the same-day watch works with: the night's embedded evaluator, in another process."""
+
+    def check(adapter: Adapter) -> None:
+        verify_registered(adapter, served_base(settings))
+
+    return WatchParts(
+        evaluator=lambda: evaluator_id_on_disk(existing_heads(settings)),
+        check=check,
+        scoring=ErrandSettings(
+            command=[sys.executable, "-m", "app.watch_child", str(settings.home)],
+            log=settings.home / "watch.log",
+            memory_bytes=night_memory_bytes(settings.night),
+            environment={"YOGEIKO_SERVER_HOST": settings.server.host},
+        ),
+        sample=SampleSettings(retention=timedelta(days=settings.consent.retention_days)),
+    )
 
 
 def publish_shipped_adapter(

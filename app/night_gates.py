@@ -97,7 +97,7 @@ class NightGates:
                 nats=lambda: reply_nats(self._models.frozen_base, adapter.folder, self._card, rows),
             ),
             contradictions=contradictions,
-            cache_folder=self._settings.cache_folder / "gates",
+            cache_folder=self._settings.measurements_folder,
             sampling=self._settings.chat.sampling(0),
             report=lambda _stage, done, total: progress(done, total),
         )

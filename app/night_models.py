@@ -3,9 +3,8 @@
 import os
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 
-from app.composition import engine_settings, load_base
+from app.composition import engine_settings, existing_heads, load_base
 from app.settings import NightSettings as NightSection
 from app.settings import Settings
 from persona.base_model import LoadedModel
@@ -16,7 +15,7 @@ from persona.local_engine import LocalEngine
 from persona.retrieval import load_embedder
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import EmbeddedEvaluator, load_embedded_evaluator
-from rlaif.embedded_heads import MANIFEST, SHIPPED_HEADS, reviews_until
+from rlaif.embedded_heads import reviews_until
 from rlaif.evaluator import Evaluator, PairJudge
 from rlaif.fed_evaluator import FedEvaluator
 from rlaif.follow_ups import load_calibration, load_follow_ups
@@ -91,12 +90,6 @@ class NightModels:
         if kind == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
         return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)
-
-
-def existing_heads(settings: Settings) -> Path:
-    """The heads fitted on this machine, else the shipped ones."""
-    own = settings.heads_folder
-    return own if (own / MANIFEST).is_file() else SHIPPED_HEADS
 
 
 def _judge_settings(night: NightSection) -> JudgeSettings:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from app.clock import utc_now
+from app.erasure import finish_erasures
 from app.missed_nights import abandoned_days, missed_days
 from app.night_reports import write_morning_report
 from app.settings import NightSettings, Settings
@@ -32,7 +33,10 @@ logger = logging.getLogger(__name__)
 
 
 class NightService:
-    """Starts nights at their time and keeps house. Start it after the chat, close it before."""
+    """Starts nights at their time and keeps house. Start it after the chat, close it before.
+
+    `chores` are done every minute, `closing` when it is closed.
+    """
 
     def __init__(
         self,
@@ -40,7 +44,9 @@ class NightService:
         database: Database,
         chores: Sequence[Callable[[], None]] = (),
         now: Callable[[], datetime] = utc_now,
+        closing: Sequence[Callable[[], None]] = (),
     ) -> None:
+        self._closing = closing
         self._settings = settings
         self._database = database
         self._now = now
@@ -53,7 +59,13 @@ class NightService:
             Bells(
                 due=self.due,
                 begin=self.begin,
-                chores=(self._purge, self._replace_tainted, self._close_missed, *chores),
+                chores=(
+                    self._purge,
+                    self._replace_tainted,
+                    self._finish_erasures,
+                    self._close_missed,
+                    *chores,
+                ),
             ),
             now=now,
         )
@@ -66,6 +78,8 @@ class NightService:
         """Watch no more; a night under way is stopped and resumed after the next start."""
         self.clock.stop()
         self.child.stop()
+        for close in self._closing:
+            close()
 
     def due(self, appointment: Appointment, late: bool) -> date | None:
         """Return the night to run now: the last appointment's, else the one before it if it was
@@ -157,6 +171,9 @@ class NightService:
             purged = purge_deleted(session)
         if purged:
             self._database.checkpoint()
+
+    def _finish_erasures(self) -> None:
+        finish_erasures(self._settings, self._database, self._now())
 
     def _replace_tainted(self) -> None:
         with self._database.session() as session:

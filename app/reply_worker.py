@@ -24,9 +24,10 @@ from persona.engine import (
     TextDelta,
 )
 from persona.errors import AdapterError, EngineBusyError
-from store.adapters import list_deployments, load_adapter
+from store.adapters import load_adapter
 from store.database import Database
 from store.facts import list_facts
+from store.lineage import clean_fallbacks
 from store.records import ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
 from store.replies import begin_reply, finish_reply, grow_reply
 
@@ -105,15 +106,16 @@ class ReplyWorker:
         """Return `wanted` once the engine knows it, else the one in production or one before it.
 
         An adapter that learnt from somebody who was erased is never served again, not even to a
-        conversation pinned to it. A damaged adapter must not silence the chat; those made for another base model, or tainted
-        since the reply was promised, are passed over, and when no other was ever in production the
-        bare model answers (None). Raises AdapterError when all that fit the model are damaged.
+        conversation pinned to it, nor is one that a rollback left behind. A damaged adapter must
+        not silence the chat; those made for another base model, or tainted since the reply was
+        promised, are passed over, and when no other was ever in production the bare model answers
+        (None). Raises AdapterError when all that fit the model are damaged.
         """
         if wanted is None:
             return None
         with self._database.reading() as session:
-            earlier = [deployment.adapter for deployment in list_deployments(session)]
-            known = [load_adapter(session, one) for one in dict.fromkeys([wanted, *earlier])]
+            standing = clean_fallbacks(session)
+            known = [load_adapter(session, one) for one in dict.fromkeys([wanted, *standing])]
         faults: list[str] = []
         fit = [one for one in known if one.base == brain.base_sha256 and one.tainted_at is None]
         for adapter in fit:

@@ -278,6 +278,11 @@ class Settings(BaseSettings):
         """What can be rebuilt at any time."""
         return self.home / "cache"
 
+    @property
+    def measurements_folder(self) -> Path:
+        """What measuring adapters for the gates has cost so far."""
+        return self.cache_folder / "gates"
+
 
 def load_settings(home: Path | None = None, flags: Values | None = None) -> Settings:
     """Return the settings of `home` (else YOGEIKO_HOME, else DEFAULT_HOME).

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from rlaif.publish import Publication, verify_adapter
 from rlaif.publish import publish as put_into_production
 from rlaif.report import write_examples
 from rlaif.seed_pairs import seed_pairs
+from rlaif.traces import TRAINING_FOLDER, clear_training
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
 from rlaif.training_set import (
@@ -32,6 +33,7 @@ from rlaif.training_set import (
     tried_before,
 )
 from store.adapters import active_adapter, list_deployments, load_adapter
+from store.erasures import count_existing_pairs
 from store.errors import ConflictError, LeaseError
 from store.gate_results import save_gate_results
 from store.night_records import GateRecord
@@ -50,8 +52,9 @@ logger = logging.getLogger(__name__)
 def train(work: NightWork) -> Detail:
     """Train a new adapter from the anchor on all pairs that may still be learnt from.
 
-    Raises NightEnds("skipped") below the least number of pairs and when just these pairs were
-    trained on by an earlier night, NightEnds("stopped") when training was, with a checkpoint.
+    Raises NightEnds: "skipped" below the least number of pairs and when just these pairs were
+    trained on by an earlier night; "stopped" when training was, with a checkpoint, and when some of
+    the pairs were erased while it trained, so that the night goes on without them.
     """
     read_at = work.now()
     found = training_set(work)
@@ -71,7 +74,7 @@ def train(work: NightWork) -> Detail:
         anchor_folder=Path(anchor.folder),
         pairs=tuple(TrainingPair(id=one.id, preference=preference_of(one)) for one in found.pairs),
         replay_pairs=tuple(_replay(work, len(found.pairs))),
-        work_folder=work.folder / "training",
+        work_folder=work.folder / TRAINING_FOLDER,
         lineage=Lineage(
             date=work.date,
             active=active,
@@ -152,6 +155,8 @@ def publish(work: NightWork) -> Detail:
         # Killed right after: what operators or the watch decided about it since is theirs.
         return {"adapter": name}
     folder = work.parts.adapters_folder / name
+    if not folder.is_dir():
+        raise NightEnds("refused", f"{name} was removed: somebody it learnt from was erased")
     adapter = verify_adapter(
         folder,
         work.parts.served_base(),
@@ -178,17 +183,40 @@ def publish(work: NightWork) -> Detail:
 
 def _trained(work: NightWork, order: TrainingOrder) -> Mapping[str, object]:
     """The manifest; a training process that died is started again where its checkpoint is."""
+
+    def progress(done: int, total: int | None) -> None:
+        work.progress(done, total)
+        _stop_if_erased(work, order.pairs)
+
     for deaths in range(_TRAINING_LIVES):
         try:
-            return work.parts.train(order, work.progress)
+            return work.parts.train(order, progress)
         except TrainingStoppedError as stop:
             raise NightEnds("stopped", str(stop)) from stop
+        except _PairsErased as gone:
+            # What it has learnt so far, it learnt from them.
+            clear_training(order.work_folder)
+            raise NightEnds("stopped", str(gone)) from gone
         except TrainingDiedError as death:
             if deaths + 1 == _TRAINING_LIVES:
                 raise
             logger.warning("Training goes on from its checkpoint: %s", death)
             work.progress(0, None)
     raise AssertionError("the last training returns or raises")
+
+
+class _PairsErased(Exception):
+    """Pairs that are being trained on are gone."""
+
+
+def _stop_if_erased(work: NightWork, pairs: Sequence[TrainingPair]) -> None:
+    with work.database.reading() as session:
+        gone = len(pairs) - count_existing_pairs(session, [one.id for one in pairs])
+    if gone:
+        raise _PairsErased(
+            f"{gone} of {len(pairs)} pairs were erased while they were trained on; "
+            f"yogeiko night run --date {work.date} --resume goes on without them"
+        )
 
 
 def _was_deployed(work: NightWork, name: str) -> bool:

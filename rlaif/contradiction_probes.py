@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from rlaif.probes import GateProbe, contradiction_probe
-from rlaif.prompt_groups import messages_of
+from rlaif.spoken_turns import messages_of
 from store.learning import list_learnable
 from store.reviews import flagged_contradictions
 

@@ -8,7 +8,7 @@ from persona.card import Card
 from persona.embedding import Embedder
 from persona.errors import PersonaError
 from rlaif.base_pass import BasePass, PassSettings
-from rlaif.embedded_heads import SHIPPED_HEADS, HeadWeights, estimate, load_heads
+from rlaif.embedded_heads import SHIPPED_HEADS, HeadWeights, estimate, evaluator_id, load_heads
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
 from rlaif.features import FeatureExtractor
 from rlaif.metrics import METRIC_KEYS
@@ -22,9 +22,9 @@ class EmbeddedEvaluator:
     kind: EvaluatorKind = "embedded"
 
     def __init__(
-        self, extractor: FeatureExtractor, weights: HeadWeights, card: Card, version: str
+        self, extractor: FeatureExtractor, weights: HeadWeights, card: Card, name: str
     ) -> None:
-        self.id = f"embedded-{version}"
+        self.id = name
         self._extractor = extractor
         self._weights = weights
         self._card = card
@@ -74,7 +74,7 @@ def load_embedded_evaluator(
     """
     weights, manifest = load_heads(heads, loaded.sha256)
     extractor = FeatureExtractor(BasePass(loaded, PassSettings()), embedder)
-    return EmbeddedEvaluator(extractor, weights, card, str(manifest["sha256"])[:12])
+    return EmbeddedEvaluator(extractor, weights, card, evaluator_id(manifest))
 
 
 def _fault(dialogue: Dialogue) -> str:

@@ -114,6 +114,23 @@ def save_heads(folder: Path, weights: HeadWeights, about: Mapping[str, object]) 
     write_file(folder / MANIFEST, text.encode())
 
 
+def evaluator_id(manifest: Mapping[str, object]) -> str:
+    """Return the id under which scores of these heads are stored."""
+    return f"embedded-{str(manifest['sha256'])[:12]}"
+
+
+def evaluator_id_on_disk(folder: Path) -> str:
+    """Return the id of the heads in a folder, from the manifest alone. Raises EvaluatorError."""
+    try:
+        manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return evaluator_id(manifest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluatorError(
+            f"the heads in {folder} cannot be read ({error!r}); expected {MANIFEST} with sha256: "
+            "run `yogeiko evaluator fit`"
+        ) from error
+
+
 def load_heads(folder: Path, base_sha256: str) -> tuple[HeadWeights, dict[str, object]]:
     """Weights and manifest of a folder.
 

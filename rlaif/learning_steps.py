@@ -16,13 +16,13 @@ from rlaif.pairs import Pairing, make_pairs
 from rlaif.preference import Drop
 from rlaif.prompt_groups import (
     Verdicts,
-    messages_of,
     pair_history,
     prompt_group,
     seen_before,
     stored_pair,
 )
 from rlaif.scoring import ScoringResult, Subject, score_subjects
+from rlaif.spoken_turns import messages_of
 from rlaif.training_set import worth_training
 from store.adapters import active_adapter
 from store.candidates import append_candidates, list_candidates, newest_candidates

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from persona.durable import write_file
@@ -21,9 +21,8 @@ class MeasurementCache:
 
     def __init__(self, folder: Path, adapter: str, probe_set: str) -> None:
         """Read the file of this adapter and set of probes, if there is one."""
-        name = hashlib.sha256(f"{adapter}\n{probe_set}".encode()).hexdigest()[:32]
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{name}.json"
+        self._path = folder / f"{_short(adapter)}-{_short(probe_set)}.json"
         self._replies: dict[str, str] = {}
         self._verdicts: dict[str, Assessment] = {}
         self._nats: dict[str, tuple[Case, ...]] = {}
@@ -90,6 +89,19 @@ class MeasurementCache:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
         self._replies, self._verdicts, self._nats = replies, verdicts, nats
+
+
+def forget_adapters(folder: Path, adapters: Collection[str]) -> None:
+    """Remove what was kept of adapters, and files that do not tell of which adapter they are."""
+    gone = {_short(one) for one in adapters}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        owner, dash, _ = path.name.removeprefix(".partial-").partition("-")
+        if owner in gone or not dash:
+            path.unlink(missing_ok=True)
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def digest(*parts: object) -> str:

@@ -22,8 +22,9 @@ from rlaif.learning_steps import (
 from rlaif.night_ledger import NightOrder, NightOutcome, claim_or_say, end_night, not_ours
 from rlaif.night_work import Detail, NightEnds, NightParts, NightSettings, NightWork
 from rlaif.pairs import Pairing
+from rlaif.traces import TRAINING_FOLDER, clear_training
 from store.errors import LeaseError
-from store.night_records import Night, NightStep
+from store.night_records import Night, NightEnd, NightStep
 from store.nights import (
     begin_step,
     finish_step,
@@ -46,6 +47,7 @@ STEPS: tuple[tuple[str, Callable[[NightWork], Detail]], ...] = (
     ("publish", publish),
 )
 _UNTIL_PAIRS = 4
+_OVER: tuple[NightEnd, ...] = ("published", "refused", "skipped")
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,10 @@ def run_night(
         outcome = NightOutcome(status="failed", decision=f"{type(error).__name__}: {error}")
     finally:
         parts.close_engine()
-    return end_night(parts.database, claim, outcome, parts.now(), last)
+    ended = end_night(parts.database, claim, outcome, parts.now(), last)
+    if ended.status in _OVER:
+        clear_training(work.folder / TRAINING_FOLDER)
+    return ended
 
 
 def rehearse(

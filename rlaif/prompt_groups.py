@@ -16,6 +16,7 @@ from rlaif.pair_caps import PairHistory, PastPair, anonymous_visitors
 from rlaif.phrase_clusters import common_phrases
 from rlaif.preference import Option, PairSource, Preference, PromptGroup, Reward
 from rlaif.reward import stored_reward
+from rlaif.spoken_turns import messages_of
 from store.night_records import (
     Candidate,
     LearnableReply,
@@ -29,12 +30,6 @@ from store.pairs import count_pairs_by_visitor, list_trainable_pairs
 from store.turns import one_of
 
 PAIR_SOURCES: tuple[PairSource, ...] = get_args(PairSource)
-
-
-def messages_of(turn: LearnableTurn) -> tuple[Message, ...]:
-    """The talk up to and including what the visitor said."""
-    spoken = tuple(Message(role=role, content=content) for role, content in turn.turns)
-    return (*spoken, Message(role="user", content=turn.user_text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

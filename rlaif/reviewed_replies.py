@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from rlaif.evaluator import Dialogue
 from rlaif.fit_heads import Targets
 from rlaif.metrics import METRIC_KEYS, SCALE
-from rlaif.prompt_groups import messages_of
+from rlaif.spoken_turns import messages_of
 from store.learning import list_learnable
 from store.reviews import reviewed_values
 

@@ -1,5 +1,6 @@
 """The parent's side of a training child: start it, pass on its progress, stop it, judge its end."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -27,16 +28,19 @@ from rlaif.training_job import (
     Stepped,
     Stopped,
     TrainingJob,
+    job_json,
     manifest_of,
     read_event,
     tells_of_no_memory,
-    write_job,
 )
 from rlaif.training_watch import PreferenceProgress
 
 _POLL_SECONDS = 0.2
 _KILL_SECONDS = 10.0
+_STANDARD_INPUT = "/dev/stdin"
 LOG_FILE = "child.log"
+
+logger = logging.getLogger(__name__)
 
 
 def run_training_child(
@@ -66,7 +70,6 @@ class _Child:
     ) -> None:
         self._limits = job.limits
         self._job = job
-        self._file = job.work_folder / "child" / "job.json"
         self._log = job.work_folder / LOG_FILE
         self._on_progress = on_progress
         self._should_stop = should_stop
@@ -74,22 +77,18 @@ class _Child:
         self._stop_asked_at: float | None = None
 
     def run(self) -> dict[str, object]:
-        write_job(self._job, self._file)
-        try:
-            with self._log.open("wb") as log:
-                process = self._start(log)
-                try:
-                    last = self._follow(process)
-                finally:
-                    _end(process)
-        finally:
-            self._file.unlink(missing_ok=True)
+        with self._log.open("wb") as log:
+            process = self._start(log)
+            try:
+                last = self._follow(process)
+            finally:
+                _end(process)
         return self._judge(last, process.returncode)
 
     def _start(self, log: IO[bytes]) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "rlaif.train_child", str(self._file)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "rlaif.train_child", _STANDARD_INPUT],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -97,7 +96,16 @@ class _Child:
             env=_environment(self._limits),
         )
         Thread(target=self._listen, args=(process.stdout,), daemon=True).start()
+        Thread(target=self._tell, args=(process.stdin,), daemon=True).start()
         return process
+
+    def _tell(self, given: IO[str]) -> None:
+        """Give the child its job through the pipe: a file would outlive whoever is killed."""
+        try:
+            with given:
+                given.write(job_json(self._job))
+        except (BrokenPipeError, ValueError):
+            logger.warning("The training child ended before it had read its job")
 
     def _listen(self, lines: IO[str]) -> None:
         for line in lines:
@@ -126,13 +134,11 @@ class _Child:
             if event is None:
                 process.wait()
                 return None
-            if isinstance(event, Loaded):
-                self._file.unlink(missing_ok=True)
-            elif isinstance(event, Stepped):
+            if isinstance(event, Stepped):
                 self._on_progress(
                     PreferenceProgress(step=event.step, steps=event.steps, figures=event.figures)
                 )
-            else:
+            elif not isinstance(event, Loaded):
                 process.wait()
                 return event
 

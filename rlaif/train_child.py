@@ -1,4 +1,4 @@
-"""The process that trains: `python -m rlaif.train_child JOB.json`.
+"""The process that trains: `python -m rlaif.train_child JOB`, a file or /dev/stdin.
 
 Standard output carries JSON lines (`rlaif.training_job.Event`) and nothing else. SIGTERM, or the
 death of its parent, ends it after the present step with a checkpoint. Exit codes: 0 done, 1 failed,

@@ -1,4 +1,4 @@
-"""What a training child is told to do, as a file, and what it answers, as JSON lines."""
+"""What a training child is told to do, as JSON, and what it answers, as JSON lines."""
 
 import json
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The child has read its job; the file is no longer needed."""
+    """The child has read its job."""
 
     event: Literal["loaded"] = "loaded"
 
@@ -113,12 +113,9 @@ class Failed:
 Event = Loaded | Stepped | Done | Stopped | Failed
 
 
-def write_job(job: TrainingJob, path: Path) -> None:
-    """Write the job, readable by its owner alone: it holds what visitors said."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(TypeAdapter(TrainingJob).dump_json(job))
+def job_json(job: TrainingJob) -> str:
+    """The job as one text. It holds what visitors said: it belongs in a pipe, not on a disk."""
+    return TypeAdapter(TrainingJob).dump_json(job).decode()
 
 
 def read_job(path: Path) -> TrainingJob:

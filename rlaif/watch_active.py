@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from persona.errors import AdapterError
 from rlaif.errors import PublishError
 from rlaif.publish import rollback
 from rlaif.watch import Observation, SignalEvidence, Verdict, WatchSettings, watch
+from store.adapters import active_adapter, load_adapter
 from store.audit import append_audit
+from store.conversations import is_pinned, move_pins
 from store.database import Database
+from store.lineage import clean_fallbacks
 from store.outcomes import (
     Outcome,
     OutcomeQuery,
@@ -56,17 +60,20 @@ def watch_active(
     """Judge the adapter in production and roll back when it is worse; call it every minute.
 
     None when there is nothing to watch: no swap within `duration`, or one that went back to an
-    earlier adapter, whose worth is known. Conversations pinned to the bad adapter keep it until
-    they are idle; new ones get the earlier one at once. `check` raises AdapterError for a folder
+    earlier adapter, whose worth is known. What is taken back speaks no more: conversations pinned
+    to it move to the earlier one with their next turn. `check` raises AdapterError for a folder
     that is damaged; it is passed over.
     """
     with database.reading() as session:
         swap = newest_swap(session)
-        if swap is None or not _watched(swap, settings, now):
-            return None
-        verdict = _judge(session, swap, settings, now)
+        watched = swap is not None and is_watched(swap, settings, now)
+        verdict = _judge(session, swap, settings, now) if swap is not None and watched else None
+    if swap is None or verdict is None:
+        _release_late_pins(database, swap, now)
+        return None
     if not verdict.revert:
         return verdict
+    check = None if check is None else _checked_beforehand(database, check)
     with database.session() as session:
         present = newest_swap(session)
         if present is None or present.deployment_id != swap.deployment_id:
@@ -80,7 +87,8 @@ def why(verdict: Verdict) -> str:
     return "worse than the adapter before: " + "; ".join(_told(one) for one in alarms)
 
 
-def _watched(swap: Swap, settings: WatchActiveSettings, now: datetime) -> bool:
+def is_watched(swap: Swap, settings: WatchActiveSettings, now: datetime) -> bool:
+    """Whether the adapter in production is new enough, and another than the one before it."""
     known = swap.previous is not None and swap.first and not swap.tainted
     return known and now < swap.at + settings.duration
 
@@ -129,9 +137,50 @@ def _go_back(
     except PublishError as error:
         logger.error("Adapter %s is worse, but stays: %s", verdict.adapter, error)
         return replace(verdict, revert=False)
+    if verdict.adapter is not None:
+        move_pins(session, [verdict.adapter], adapter.id, now=now)
     append_audit(session, actor=WHO, action="adapter.watch", detail=_detail(verdict), now=now)
     logger.warning("Adapter %s was taken back for %s", verdict.adapter, adapter.id)
     return verdict
+
+
+def _release_late_pins(database: Database, swap: Swap | None, now: datetime) -> None:
+    """Move conversations that were pinned to a bad adapter at the moment it was taken back."""
+    if swap is None or swap.who != WHO or swap.previous is None:
+        return
+    with database.reading() as session:
+        if not is_pinned(session, swap.previous):
+            return
+    with database.session() as session:
+        move_pins(session, [swap.previous], active_adapter(session), now=now)
+
+
+def _checked_beforehand(
+    database: Database, check: Callable[[Adapter], None]
+) -> Callable[[Adapter], None]:
+    """`check` with its answers for the adapters that may be gone back to: it reads whole files,
+    for which no transaction should wait."""
+    known: dict[str, AdapterError | None] = {}
+    with database.reading() as session:
+        _, *below = [load_adapter(session, one) for one in clean_fallbacks(session)]
+    for adapter in below:
+        try:
+            check(adapter)
+        except AdapterError as error:
+            known[adapter.id] = error
+        else:
+            known[adapter.id] = None
+            break
+
+    def checked(adapter: Adapter) -> None:
+        if adapter.id not in known:
+            check(adapter)
+            return
+        error = known[adapter.id]
+        if error is not None:
+            raise error
+
+    return checked
 
 
 def _told(one: SignalEvidence) -> str:

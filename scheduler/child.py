@@ -139,7 +139,7 @@ class NightChild:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=self._environment(),
+                    env=bounded_environment(settings.threads, settings.environment),
                     start_new_session=True,
                 )
         except OSError as error:
@@ -147,11 +147,6 @@ class NightChild:
                 f"the night of {day} cannot be started ({error}); expected {log} to be writable "
                 f"and {words[0]} to run; try yogeiko night run --date {day}"
             ) from error
-
-    def _environment(self) -> dict[str, str]:
-        threads = dict.fromkeys(_THREAD_VARIABLES, str(self._settings.threads))
-        quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-        return {**os.environ, **threads, **quiet, **self._settings.environment}
 
     def _watch(self, process: subprocess.Popen[bytes], day: date) -> None:
         # Without being reaped, so that nobody else gets its number while its group is cleared.
@@ -166,3 +161,10 @@ class NightChild:
             logger.error("The process of the night of %s ended with %s; see %s", day, code, log)
         else:
             logger.info("The process of the night of %s is done", day)
+
+
+def bounded_environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that leaves the processors to the chat."""
+    bounds = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+    return {**os.environ, **bounds, **quiet, **more}

@@ -1,8 +1,9 @@
 """Conversations of one visitor: list, search, make, name, pin, delete."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.errors import NotFoundError
@@ -98,6 +99,24 @@ def pin_adapter(
     if not fresh:
         row.adapter_id, row.pinned_at = active, now
     return row.adapter_id
+
+
+def move_pins(
+    session: Session, adapter_ids: Collection[str], to: str | None, *, now: datetime
+) -> int:
+    """Pin to `to` the conversations that are pinned to one of the adapters; return how many."""
+    pinned = select(ConversationRow.id).where(ConversationRow.adapter_id.in_(adapter_ids))
+    found = session.scalars(pinned).all()
+    if found:
+        changes = update(ConversationRow).where(ConversationRow.adapter_id.in_(adapter_ids))
+        session.execute(changes.values(adapter_id=to, pinned_at=now))
+    return len(found)
+
+
+def is_pinned(session: Session, adapter_id: str) -> bool:
+    """Return whether a conversation would go on with the adapter at its next turn."""
+    wanted = select(exists().where(ConversationRow.adapter_id == adapter_id))
+    return bool(session.scalar(wanted))
 
 
 def mark_deleted(session: Session, owner: Owner, conversation_id: str, *, now: datetime) -> None:

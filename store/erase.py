@@ -6,18 +6,32 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from store.adapters import active_adapter, deploy
 from store.audit import append_audit
+from store.conversations import move_pins
 from store.database import Database
+from store.erasures import (
+    ask_for_erasure,
+    blank_audited_pairs,
+    blank_tainted_manifests,
+    mark_scrubbed,
+)
 from store.errors import NotFoundError
 from store.export import EXPORTS_BY_VISITOR
 from store.lineage import taint, tainted_by_visitor
 from store.night_tables import CandidateRow, PairRow
 from store.records import Erased
-from store.tables import ConversationRow, ErasureRow, ReplyRow, TurnRow, VisitorRow
+from store.tables import (
+    ConversationRow,
+    ErasureRow,
+    PendingErasureRow,
+    ReplyRow,
+    TurnRow,
+    VisitorRow,
+)
 from store.visitors import hash_of
 
 _ID = re.compile(rb"(?=([0-9a-f]{32}))")  # overlapping: an id may touch other digits
@@ -39,18 +53,27 @@ def erase_visitor(
     training) also those that name one of their turns, pairs or replies.
 
     Adapters that learnt from them, and all that descend from those, are tainted; if one was in
-    production, the last clean one is deployed, and conversations pinned to one move to it. The rows and their tombstone go in one transaction, so that a kill leaves all or nothing;
-    repeating it after a kill finishes the rest. Raises NotFoundError for an unknown id,
+    production, the last clean one is deployed, and conversations pinned to one move to it. What
+    those adapters left on disk is `rlaif.traces`' work. The rows and their tombstone go in one
+    transaction, so that a kill leaves all or nothing; `pending_erasures` and the tombstone tell
+    what is left to do, and repeating does it. Raises NotFoundError for an unknown id,
     DatabaseError when the bytes could not be scrubbed yet.
     """
-    files = _erase_exports(exports, visitor_id)
-    if nights is not None:
-        with database.reading() as session:
-            names = _names_of(session, visitor_id)
-        files += _erase_files(nights, names)
     with database.session() as session:
+        _check_known(session, visitor_id)
+        ask_for_erasure(session, visitor_id, actor, now)
+        names = _names_of(session, visitor_id)
+    files = _erase_exports(exports, visitor_id)
+    files += 0 if nights is None else _erase_files(nights, names)
+    with database.session() as session:
+        # What was said since the first look has names too.
+        names |= _names_of(session, visitor_id)
         erased = _erase_rows(session, visitor_id, files, actor=actor, now=now)
+    if nights is not None:
+        _erase_files(nights, names)
     database.scrub()
+    with database.session() as session:
+        mark_scrubbed(session, now)
     return erased
 
 
@@ -65,14 +88,20 @@ def purge_deleted(session: Session) -> int:
     return count
 
 
+def _check_known(session: Session, visitor_id: str) -> None:
+    known = session.get(VisitorRow, visitor_id) or session.get(ErasureRow, hash_of(visitor_id))
+    if known is None:
+        raise NotFoundError(f"no visitor has the id {visitor_id}; nothing was erased")
+
+
 def _erase_rows(
     session: Session, visitor_id: str, export_files: int, *, actor: str, now: datetime
 ) -> Erased:
     tombstone = session.get(ErasureRow, hash_of(visitor_id))
     # The lock also waits for a night that is publishing what it learnt from this visitor.
     visitor = session.get(VisitorRow, visitor_id, with_for_update=True)
-    if visitor is None and tombstone is None:
-        raise NotFoundError(f"no visitor has the id {visitor_id}; nothing was erased")
+    pairs = select(PairRow.id).where(PairRow.visitor_id == visitor_id)
+    blank_audited_pairs(session, frozenset(session.scalars(pairs)))
     tainted = _retire_adapters(session, visitor_id, actor=actor, now=now)
     erased = replace(
         _count(session, visitor_id), export_files=export_files, tainted_adapters=len(tainted)
@@ -81,8 +110,18 @@ def _erase_rows(
         # The foreign keys cascade: conversations, turns, replies, feedback, safety events, and
         # what nights made of them: candidates, scores, pairs, drops, conflicts, reviews, lineage.
         session.execute(delete(VisitorRow).where(VisitorRow.id == visitor_id))
-    if tombstone is None:
-        session.add(ErasureRow(visitor_sha256=hash_of(visitor_id), erased_at=now))
+    session.execute(delete(PendingErasureRow).where(PendingErasureRow.visitor_id == visitor_id))
+    if tombstone is not None:
+        tombstone.scrubbed_at = tombstone.finished_at = None
+    else:
+        session.add(
+            ErasureRow(
+                visitor_sha256=hash_of(visitor_id),
+                erased_at=now,
+                scrubbed_at=None,
+                finished_at=None,
+            )
+        )
         detail: dict[str, object] = {
             "conversations": erased.conversations,
             "turns": erased.turns,
@@ -97,11 +136,11 @@ def _retire_adapters(session: Session, visitor_id: str, *, actor: str, now: date
     before = active_adapter(session)
     affected = tainted_by_visitor(session, visitor_id)
     tainted = taint(session, affected, _REASON, now)
+    blank_tainted_manifests(session)
     if not tainted:
         return []
     active = active_adapter(session)
-    pinned = update(ConversationRow).where(ConversationRow.adapter_id.in_(tainted))
-    session.execute(pinned.values(adapter_id=active, pinned_at=now))
+    move_pins(session, tainted, active, now=now)
     if before != active:
         detail: dict[str, object] = {"from": before, "to": active}
         append_audit(session, actor=actor, action="adapter.fallback", detail=detail, now=now)

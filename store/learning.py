@@ -1,6 +1,6 @@
 """What may be learnt from: the one place where consent is applied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
@@ -31,14 +31,19 @@ class Limits:
 
 
 def list_learnable(
-    session: Session, *, now: datetime, retention: timedelta, history_turns: int = 6
+    session: Session,
+    *,
+    now: datetime,
+    retention: timedelta,
+    history_turns: int = 6,
+    among: Collection[str] | None = None,
 ) -> list[LearnableTurn]:
     """Return finished shown replies, oldest first, that their visitor lets the night use.
 
-    Left out: no consent, said before consent, withdrawn; "do not learn this"; deleted; edited
-    away; older than `retention`; caught by the safety filter on either side. The context is what
-    the chat's prompt held, at most `history_turns` turns; it ends before a turn that must not be
-    learnt from.
+    `among`: only of these turns, a few; None for all. Left out: no consent, said before consent,
+    withdrawn; "do not learn this"; deleted; edited away; older than `retention`; caught by the
+    safety filter on either side. The context is what the chat's prompt held, at most
+    `history_turns` turns; it ends before a turn that must not be learnt from.
     """
     shown = and_(ReplyRow.turn_id == TurnRow.id, ReplyRow.variant == TurnRow.shown)
     wanted = (
@@ -53,6 +58,8 @@ def list_learnable(
         )
         .order_by(TurnRow.created_at, TurnRow.id)
     )
+    if among is not None:
+        wanted = wanted.where(TurnRow.id.in_(among))
     found = session.execute(wanted).all()
     talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
     said = {turn_id for turn_id, _, _, _ in found}

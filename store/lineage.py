@@ -78,7 +78,12 @@ def taint(session: Session, adapter_ids: Collection[str], reason: str, now: date
 
 
 def clean_fallback(session: Session) -> str | None:
-    """Return the clean adapter to serve now; None leaves only the bare base model.
+    """Return the clean adapter to serve now; None leaves only the bare base model."""
+    return next(iter(clean_fallbacks(session)), None)
+
+
+def clean_fallbacks(session: Session) -> list[str]:
+    """Return the clean adapters that may be served, the best first.
 
     Rolling back to an adapter discards what was deployed after it: such a one comes back only
     when nothing else is clean.
@@ -97,8 +102,7 @@ def clean_fallback(session: Session) -> str | None:
     clean = {adapter_id for adapter_id, tainted_at in history if tainted_at is None}
     kept = [one for one in standing if one in clean]
     discarded = [adapter_id for adapter_id, _ in history if adapter_id in clean]
-    best = kept or discarded
-    return best[-1] if best else None
+    return list(dict.fromkeys(reversed(kept or discarded)))
 
 
 def learned_receipts(session: Session, turn_ids: Iterable[str]) -> dict[str, list[Receipt]]:

@@ -32,6 +32,7 @@ class Swap:
     at: datetime
     first: bool
     tainted: bool
+    who: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ def newest_swap(session: Session) -> Swap | None:
         at=newest.at,
         first=newest.adapter_id not in earlier,
         tainted=session.get_one(AdapterRow, newest.adapter_id).tainted_at is not None,
+        who=newest.who,
     )
 
 

@@ -47,12 +47,27 @@ class VisitorRow(Base):
 
 
 class ErasureRow(Base):
-    """That somebody was erased, without saying who: the hash keeps an old cookie from returning."""
+    """That somebody was erased, without saying who: the hash keeps an old cookie from returning.
+
+    `scrubbed_at`: no byte of the rows is left; `finished_at`: nor of any file.
+    """
 
     __tablename__ = "erasures"
 
     visitor_sha256: Mapped[str] = mapped_column(primary_key=True)
     erased_at: Mapped[datetime]
+    scrubbed_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class PendingErasureRow(Base):
+    """Somebody whose erasure was asked for; it goes in the transaction that removes their rows."""
+
+    __tablename__ = "pending_erasures"
+
+    visitor_id: Mapped[str] = mapped_column(primary_key=True)
+    actor: Mapped[str]
+    at: Mapped[datetime]
 
 
 class ConversationRow(Base):

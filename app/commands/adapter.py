@@ -115,7 +115,9 @@ def verify(adapter_id: str | None, home: Path | None, as_json: bool) -> None:
     """Read every file of ADAPTER_ID, or of all adapters; exit 1 when one must be refused."""
     settings, database = _open(home)
     with database.reading() as session:
-        chosen = [load_adapter(session, adapter_id)] if adapter_id else list_adapters(session)
+        # Tainted ones have no files any more, and need none.
+        kept = [one for one in list_adapters(session) if one.tainted_at is None]
+        chosen = [load_adapter(session, adapter_id)] if adapter_id else kept
     base = served_base(settings)
     faults = {adapter.id: _fault(adapter, base) for adapter in chosen}
     if as_json:

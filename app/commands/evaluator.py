@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
-from app.composition import chosen_card, load_base
-from app.night_models import existing_heads
+from app.composition import chosen_card, existing_heads, load_base
 from app.settings import Settings, load_settings
 from persona.embedding import load_embedder
 from persona.engine import Message

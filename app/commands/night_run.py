@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from app.clock import utc_now
 from app.commands.options import home_option, json_option, print_json
 from app.composition import chosen_card
+from app.erasure import finish_erasures
 from app.night_models import NightModels
 from app.night_parts import night_parts
 from app.night_plan import night_settings
@@ -81,6 +82,8 @@ def run(
     if outcome.status is not None:
         report = write_morning_report(settings.nights_folder, database, order.date)
         click.echo(f"report: {report}", err=True)
+    # An erasure waits for the night that may have learnt from whom it is about.
+    finish_erasures(settings, database, utc_now())
     if as_json:
         print_json({"date": order.date, **asdict(outcome)})
     else:

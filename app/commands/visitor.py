@@ -7,9 +7,9 @@ import click
 
 from app.clock import utc_now
 from app.commands.options import home_option, json_option, print_json
+from app.erasure import erase_everywhere
 from app.settings import load_settings
 from store.database import open_database
-from store.erase import erase_visitor
 
 
 @click.group("visitor")
@@ -23,21 +23,14 @@ def command() -> None:
 @home_option
 @json_option
 def erase(visitor_id: str, yes: bool, home: Path | None, as_json: bool) -> None:
-    """Erase everything of VISITOR_ID, down to the bytes of database and exports."""
+    """Erase everything of VISITOR_ID, down to the bytes of database, exports and adapters."""
     settings = load_settings(home)
     if not yes and not click.confirm(
         f"Erase everything of visitor {visitor_id}? This cannot be undone"
     ):
         raise click.ClickException("nothing was erased")
     database = open_database(settings.database_url)
-    erased = erase_visitor(
-        database,
-        visitor_id,
-        exports=settings.exports_folder,
-        nights=settings.nights_folder,
-        actor="command line",
-        now=utc_now(),
-    )
+    erased = erase_everywhere(settings, database, visitor_id, actor="command line", now=utc_now())
     if as_json:
         print_json(asdict(erased))
         return

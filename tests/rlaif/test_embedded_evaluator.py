@@ -12,7 +12,15 @@ from persona.embedding import Vectors
 from persona.engine import Message
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import EmbeddedEvaluator
-from rlaif.embedded_heads import MANIFEST, TENSORS, estimate, load_heads, save_heads
+from rlaif.embedded_heads import (
+    MANIFEST,
+    TENSORS,
+    estimate,
+    evaluator_id,
+    evaluator_id_on_disk,
+    load_heads,
+    save_heads,
+)
 from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Assessment, Dialogue, Unscored
 from rlaif.fault_contexts import Context
@@ -116,7 +124,10 @@ def heads(tmp_path: Path) -> Path:
 def test_an_evaluator_scores_or_says_why_not(heads: Path) -> None:
     weights, manifest = load_heads(heads, BASE_SHA256)
     evaluator = EmbeddedEvaluator(
-        _extractor(), weights, load_card(SHIPPED_CARD), str(manifest["sha256"])[:12]
+        _extractor(), weights, load_card(SHIPPED_CARD), evaluator_id(manifest)
+    )
+    assert evaluator.id == evaluator_id_on_disk(heads), (
+        "who only reads the manifest finds its scores"
     )
     turns = (Message(role="user", content="やあ"),)
     dialogues = [

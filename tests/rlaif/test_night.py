@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from rlaif.metrics import METRIC_KEYS
 from rlaif.night import STEPS, Rehearsal, rehearse, run_night
 from rlaif.night_ledger import NightOrder, NightOutcome
+from rlaif.night_work import TrainingOrder
 from rlaif.report import summarise_night
 from rlaif.trust import MetricTrust
 from store.adapters import active_adapter, list_deployments
@@ -363,6 +364,48 @@ def test_erasing_a_visitor_takes_their_adapter_out_of_service(bench: Bench, tmp_
 
     assert published.adapter is not None
     assert _active(bench.database) == "anchor"
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_night_that_is_over_keeps_the_curve_and_no_weights_it_worked_with(
+    bench: Bench, passes: bool
+) -> None:
+    bench.better = passes
+    outcome = _run(bench)
+    assert outcome.status == ("published" if passes else "refused")
+    training = bench.home / "nights" / DATE / "training"
+    assert [one.name for one in training.rglob("*") if one.is_file()] == ["steps.jsonl"]
+
+
+def test_an_erasure_during_training_stops_it_and_the_night_goes_on_without_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train = bench._train
+    gone: list[str] = []
+
+    def interrupted(order: TrainingOrder, progress: Callable[[int, int | None], None]) -> object:
+        def erasing(done: int, total: int | None) -> None:
+            if not gone:
+                gone.append(order.pairs[0].preference.visitor_id)
+                exports = tmp_path / "exports"
+                erase_visitor(bench.database, gone[0], exports=exports, actor="test", now=bench.now)
+            progress(done, total)
+
+        return train(order, erasing)
+
+    monkeypatch.setattr(bench, "_train", interrupted)
+    stopped = _run(bench)
+    assert stopped.status == "stopped"
+    assert "were erased while they were trained on" in stopped.decision
+    assert not list((bench.home / "nights" / DATE / "training").rglob("*.safetensors"))
+
+    outcome = _run(bench)
+
+    assert outcome.status == "published", outcome.decision
+    with bench.database.reading() as session:
+        owners = session.scalars(select(PairRow.visitor_id)).all()
+    assert owners
+    assert gone[0] not in owners
 
 
 def _begin_step() -> object:

@@ -27,9 +27,9 @@ from rlaif.training_job import (
     Stopped,
     TrainingJob,
     event_line,
+    job_json,
     read_event,
     read_job,
-    write_job,
 )
 from rlaif.training_watch import PreferenceProgress
 from tests.rlaif.pair_fixtures import asking_pairs, seed_pairs
@@ -55,7 +55,7 @@ def job(tmp_path: Path) -> TrainingJob:
 
 
 def _child(monkeypatch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
-    """Put a script in the place of the Python that would train; argv[3] is the job's file."""
+    """Put a script in the place of the Python that would train; argv[3] is where to read the job."""
     script = folder / "child.py"
     head = f"#!{sys.executable}\nimport os, signal, sys, time\njob = sys.argv[3]\n"
     script.write_text(
@@ -73,10 +73,9 @@ def _train(job: TrainingJob, told: list[PreferenceProgress] | None = None) -> di
 
 
 def test_a_job_and_its_events_survive_the_journey(job: TrainingJob, tmp_path: Path) -> None:
-    path = tmp_path / "j" / "job.json"
-    write_job(job, path)
+    path = tmp_path / "job.json"
+    path.write_text(job_json(job), encoding="utf-8")
     assert read_job(path) == job
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "it holds what visitors said"
     for event in (
         Loaded(),
         Stepped(step=1, steps=9, figures={"kl": 0.1}),
@@ -111,19 +110,23 @@ def test_progress_and_manifest_come_through(
         monkeypatch,
         tmp_path,
         f"""
-        assert os.path.exists(job)
+        assert open(job, encoding="utf-8").read().startswith("{{")
         say({_LOADED!r}); say("noise\\n"); say({_STEP!r})
         print(os.environ["OMP_NUM_THREADS"], file=sys.stderr)
-        while os.path.exists(job):
-            time.sleep(0.01)
         say({done!r})
         """,
     )
     told: list[PreferenceProgress] = []
-    assert _train(job, told) == {"id": "名"}
+    words = job.pairs[0].preference.chosen.encode()
+
+    def progress(one: PreferenceProgress) -> None:
+        told.append(one)
+        files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [one for one in files if words in one], "what visitors said stays in memory"
+
+    assert run_child.run_training_child(job, progress, lambda: False) == {"id": "名"}
     assert [(one.step, one.steps, one.figures["loss"]) for one in told] == [(1, 2, 0.5)]
     assert (job.work_folder / "child.log").read_text() == "1\n"
-    assert not list(job.work_folder.rglob("job.json")), "what visitors said is not left behind"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,6 @@ def test_every_end_has_its_error(
     with pytest.raises(error, match=message) as caught:
         _train(job)
     assert type(caught.value) is error
-    assert not list(job.work_folder.rglob("job.json"))
 
 
 def test_a_child_that_does_not_stop_is_killed(

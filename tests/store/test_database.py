@@ -157,7 +157,10 @@ def _open_and_add(url: str, barrier: multiprocessing.Barrier) -> None:  # type: 
     database = open_database(url)
     with database.session() as session:
         session.execute(
-            text("INSERT INTO erasures VALUES (:id, '2026-01-01 00:00:00')"), {"id": new_id()}
+            text(
+                "INSERT INTO erasures (visitor_sha256, erased_at) VALUES (:id, '2026-01-01 00:00:00')"
+            ),
+            {"id": new_id()},
         )
     database.close()
 

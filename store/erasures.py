@@ -1,0 +1,118 @@
+"""What an erasure still has to do: asked for, rows gone, bytes scrubbed, files removed.
+
+An erasure is asked for in a row of its own before anything is removed, so that a process which
+dies on the way leaves word of it. The row goes with the visitor's; what remains, without saying
+who, is the tombstone, on which scrubbing and the removal of files are noted.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session
+
+from store.batches import batches
+from store.night_tables import NightRow, PairRow
+from store.records import MOVING
+from store.tables import AdapterRow, AuditRow, ErasureRow, PendingErasureRow, ReplyRow
+
+PAIR_IDS = "pair_ids"
+_GONE = "erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingErasure:
+    """Somebody who is to be erased and is still there, at least in part."""
+
+    visitor_id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftovers:
+    """What tells which files must go. erased_at: when somebody was erased last.
+
+    `speaking`: tainted adapters with a reply under way. `leased`: dates of nights that a process
+    holds, living or dead.
+    """
+
+    erased_at: datetime
+    tainted: frozenset[str]
+    registered: frozenset[str]
+    speaking: frozenset[str]
+    leased: frozenset[str]
+
+
+def ask_for_erasure(session: Session, visitor_id: str, actor: str, now: datetime) -> None:
+    """Note that a visitor is to be erased; again is harmless."""
+    if session.get(PendingErasureRow, visitor_id) is None:
+        session.add(PendingErasureRow(visitor_id=visitor_id, actor=actor, at=now))
+
+
+def pending_erasures(session: Session) -> list[PendingErasure]:
+    """Return who is to be erased, in the order in which it was asked for."""
+    rows = session.scalars(select(PendingErasureRow).order_by(PendingErasureRow.at))
+    return [PendingErasure(visitor_id=row.visitor_id, actor=row.actor) for row in rows]
+
+
+def is_scrubbed(session: Session) -> bool:
+    """Return whether no byte of an erased row is left in the files of the database."""
+    return not session.scalar(select(exists().where(ErasureRow.scrubbed_at.is_(None))))
+
+
+def mark_scrubbed(session: Session, now: datetime) -> None:
+    """Note that the files of the database were rewritten after every erasure so far."""
+    session.execute(
+        update(ErasureRow).where(ErasureRow.scrubbed_at.is_(None)).values(scrubbed_at=now)
+    )
+
+
+def mark_finished(session: Session, now: datetime) -> None:
+    """Note that no file of any erasure so far is left."""
+    session.execute(
+        update(ErasureRow).where(ErasureRow.finished_at.is_(None)).values(finished_at=now)
+    )
+
+
+def load_leftovers(session: Session, now: datetime) -> Leftovers | None:
+    """Return what tells which files must go; None when every erasure is finished."""
+    if not session.scalar(select(exists().where(ErasureRow.finished_at.is_(None)))):
+        return None
+    adapters = session.execute(select(AdapterRow.id, AdapterRow.tainted_at)).all()
+    tainted = frozenset(name for name, tainted_at in adapters if tainted_at is not None)
+    moving = select(ReplyRow.adapter_id).where(ReplyRow.status.in_(MOVING)).distinct()
+    leases = select(NightRow.date).where(
+        NightRow.lease_owner.is_not(None), NightRow.lease_until > now
+    )
+    newest = session.scalar(select(func.max(ErasureRow.erased_at)))
+    return Leftovers(
+        erased_at=newest or now,
+        tainted=tainted,
+        registered=frozenset(name for name, _ in adapters),
+        speaking=frozenset(one for one in session.scalars(moving) if one in tainted),
+        leased=frozenset(session.scalars(leases)),
+    )
+
+
+def count_existing_pairs(session: Session, pair_ids: Iterable[str]) -> int:
+    """Return how many of the pairs are there."""
+    return sum(
+        session.scalar(select(func.count()).where(PairRow.id.in_(some))) or 0
+        for some in batches(pair_ids)
+    )
+
+
+def blank_tainted_manifests(session: Session) -> None:
+    """Forget which pairs the tainted adapters were trained on; the rest is their history."""
+    for row in session.scalars(select(AdapterRow).where(AdapterRow.tainted_at.is_not(None))):
+        if row.manifest.get(PAIR_IDS):
+            row.manifest = {**row.manifest, PAIR_IDS: []}
+
+
+def blank_audited_pairs(session: Session, pair_ids: Collection[str]) -> None:
+    """Take the ids of erased pairs out of the log of deeds; the deeds stay."""
+    deeds = select(AuditRow).where(AuditRow.action == "pair.decide")
+    for row in session.scalars(deeds) if pair_ids else ():
+        if row.detail.get("pair") in pair_ids:
+            row.detail = {**row.detail, "pair": _GONE}
