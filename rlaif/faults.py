@@ -28,10 +28,10 @@ from rlaif.fault_phrases import (
     RAMBLES,
     RECALLED,
     RESAID,
-    RUDE,
     STOOD_BY,
     Phrases,
 )
+from rlaif.rude_phrases import RUDE
 
 FaultKind = Literal[
     "dull",

@@ -14,7 +14,7 @@ from rlaif.base_pass import BasePass, ReplyReading
 from rlaif.evaluator import Dialogue
 from rlaif.text_features import Figures, text_figures
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 """Counts up with every change of what a column means; heads of another version are refused."""
 
 Floats = NDArray[np.float32]

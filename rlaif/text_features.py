@@ -26,6 +26,18 @@ _NEGATION = re.compile("ない|なかった|ません|ぬ$|ず|嫌い|苦手")
 _POLITE = re.compile("です|ます|ません|でした|ました|ください")
 _PLAIN_END = re.compile("(?:だ|だよ|だな|だぜ|だろ|ろよ|るな|しろ|じゃん|ねえ|ねーよ|のか|んだよ)$")
 _QUESTION = re.compile("[？?]|かしら|ませんこと|ですか|ますか")
+_INSULT = re.compile(
+    "馬鹿|ばか(?!り)|バカ|阿呆|あほ|アホ|間抜け|愚か|愚図|無能|役立たず|クズ|屑|ゴミ|凡人|幼稚|低俗|下品|醜|卑し|"
+    "みっともな|情けな|恥知らず|見苦し|くだら|下らな|つまらな|退屈|うざ|ウザ|鬱陶|目障り|耳障り|邪魔|迷惑|"
+    "気持ち悪|気色悪|キモ|最悪|最低|軽蔑|呆れ|うんざり|嫌い|哀れ|滑稽|笑わせ|鼻で笑|ざまあ|いい気味|自業自得"
+)
+_DISMISSAL = re.compile(
+    "黙|消え|失せ|どっか行|あっちへ|出てい|出て行|お帰り|帰(?:れ|って)|話しかけ|近寄|二度と|どうでもい|知るか|知ったこと|"
+    "勝手に|放っておい|興味(?:が|は|も)?(?:な|ありませ|ございませ)|うるさ|しつこ|関係な|聞きたく|時間の無駄"
+)
+_LOOKED_DOWN_ON = re.compile(
+    "お前|おまえ|あんた|貴様|てめえ|こいつ|庶民|下々|ごとき|くせに|分際|身の程|何様|偉そう|調子に乗|あなた(?:の(?:よう|せい)|みたい|が悪|など|なんか)"
+)
 _ASKS = re.compile("[？?]|ですか|ますか|ください|何|なに|どこ|いつ|誰|どう|なぜ|なんで|いくつ")
 
 Figures = dict[str, float]
@@ -44,6 +56,7 @@ def text_figures(dialogue: Dialogue, card: Card | None) -> Figures:
         **_echo(reply, user, said, dialogue),
         **_grounding(reply, user, dialogue.facts),
         **_against_herself(reply, user, said),
+        **_hostility(reply),
         **_register(reply, card),
     }
 
@@ -139,6 +152,12 @@ def _against_herself(reply: str, user: str, said: Sequence[str]) -> Figures:
         "said_retold": len((told & before) - asked) / len(told) if told else 0.0,
         "negation": float(bool(_NEGATION.search(reply))),
     }
+
+
+def _hostility(reply: str) -> Figures:
+    """Words that belittle, send away or look down; harmless ones among them are for the heads."""
+    kinds = {"insults": _INSULT, "dismissals": _DISMISSAL, "looks_down": _LOOKED_DOWN_ON}
+    return {name: math.log1p(len(words.findall(reply))) for name, words in kinds.items()}
 
 
 def _register(reply: str, card: Card | None) -> Figures:

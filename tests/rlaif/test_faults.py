@@ -9,7 +9,7 @@ from persona.dialogues import read_card_rows
 from persona.engine import Message
 from persona.importers.realpersonachat import LICENCE
 from persona.importers.report import ImportedRow, Rating
-from rlaif import fault_phrases
+from rlaif import fault_phrases, rude_phrases
 from rlaif.fault_contexts import (
     Context,
     card_contexts,
@@ -39,8 +39,9 @@ def test_every_kind_is_made_from_real_contexts(kind: FaultKind, half: Half) -> N
 
 
 def test_halves_share_no_wording() -> None:
-    lists = [value for value in vars(fault_phrases).values() if isinstance(value, Phrases)]
-    for by_voice in vars(fault_phrases).values():
+    wordings = {**vars(fault_phrases), **vars(rude_phrases)}.values()
+    lists = [value for value in wordings if isinstance(value, Phrases)]
+    for by_voice in wordings:
         if isinstance(by_voice, dict) and "persona" in by_voice:
             lists.extend(by_voice.values())
     assert len(lists) >= 15
