@@ -138,15 +138,11 @@ def _rehearse(house: House, owners: list[Owner]) -> list[str]:
         deploy(session, TAINTED, who="night", why="passed", now=now)
         begin_step(session, claim, "train", 7, now)
         finish_step(session, claim, "train", {"adapter": TAINTED, "active": CLEAN}, now)
-        finish_night(
-            session, claim, status="published", decision="", adapter_id=TAINTED, report={}, now=now
-        )
+        finish_night(session, claim, status="published", decision="", adapter_id=TAINTED, now=now)
         other = rehearsal.claim(session, now, date="2026-09-26")
         begin_step(session, other, "train", 7, now)
         finish_step(session, other, "train", {"adapter": REFUSED, "active": CLEAN}, now)
-        finish_night(
-            session, other, status="refused", decision="", adapter_id=None, report={}, now=now
-        )
+        finish_night(session, other, status="refused", decision="", adapter_id=None, now=now)
     for date in ("2026-09-25", "2026-09-26"):
         _working_files(house.settings.nights_folder / date)
     for name in (TAINTED, REFUSED, CLEAN):
@@ -315,7 +311,7 @@ def test_an_erasure_is_not_over_before_the_night_that_may_know_more(tmp_path: Pa
             detail: dict[str, object] = {"adapter": "ayane-night-4", "active": TAINTED}
             finish_step(session, claim, "train", detail, utc_now())
             finish_night(
-                session, claim, status="refused", decision="", adapter_id=None, report={},
+                session, claim, status="refused", decision="", adapter_id=None,
                 now=utc_now(),
             )  # fmt: skip
         site.night.clock.tick()

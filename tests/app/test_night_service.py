@@ -144,9 +144,7 @@ def test_the_deadline_runs_from_the_question(site: Site) -> None:
         owner, (turn,) = rehearsal.talk(session, AT, ("はい", "ええ。"))
         save_pairs(session, claim, [rehearsal.pair(owner, turn, "a", "b")], now=AT)
         begin_step(session, claim, "inbox", 6, AT + timedelta(hours=4))
-        finish_night(
-            session, claim, status="waiting", decision="", adapter_id=None, report={}, now=AT
-        )
+        finish_night(session, claim, status="waiting", decision="", adapter_id=None, now=AT)
     site.now = AT + timedelta(hours=13)
     assert site.due() is None
     site.now = AT + timedelta(hours=16)

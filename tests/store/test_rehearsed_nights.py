@@ -76,9 +76,7 @@ def test_a_begun_night_is_rehearsed_without_a_trace(
     with database.session() as session:
         mine = claim(session, now)
         begin_step(session, mine, "collect", 1, now)
-        finish_night(
-            session, mine, status=status, decision="d", adapter_id=None, report={}, now=now
-        )
+        finish_night(session, mine, status=status, decision="d", adapter_id=None, now=now)
         before = load_night(session, DATE)
         over = status in ("refused", "skipped", "failed")
         assert (_hold(session, now) is None) is over
@@ -96,7 +94,5 @@ def test_a_begun_night_is_rehearsed_without_a_trace(
 def test_a_published_night_is_not_rehearsed(database: Database, now: datetime) -> None:
     with database.session() as session:
         mine = claim(session, now)
-        finish_night(
-            session, mine, status="published", decision="d", adapter_id=None, report={}, now=now
-        )
+        finish_night(session, mine, status="published", decision="d", adapter_id=None, now=now)
         assert _hold(session, now, force=True) is None
