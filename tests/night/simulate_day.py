@@ -51,11 +51,11 @@ def live(url: str, number: int, lines: list[str]) -> int:
         created.raise_for_status()
         conversation = created.json()["id"]
         for line in lines:
-            turn = _answered(
+            turn = answered(
                 client, conversation, f"/api/conversations/{conversation}/turns", {"text": line}
             )
             if rng.random() < _RETRY_SHARE:
-                turn = _answered(client, conversation, f"/api/turns/{turn['id']}/regenerate", None)
+                turn = answered(client, conversation, f"/api/turns/{turn['id']}/regenerate", None)
             if rng.random() < _THUMB_SHARE:
                 reply = turn["replies"][turn["shown"]]
                 thumb = "up" if rng.random() < 0.7 else "down"
@@ -65,7 +65,7 @@ def live(url: str, number: int, lines: list[str]) -> int:
     return len(lines)
 
 
-def _answered(
+def answered(
     client: httpx.Client, conversation: str, path: str, body: dict[str, str] | None
 ) -> dict:
     """Say something, wait for the reply, return the turn as it then stands."""
