@@ -120,7 +120,7 @@ def _night(date: str, seconds: float, pairs: int, replay: int) -> Night:
     return Night(
         date=date, status="published", lease_owner=None, lease_until=None, fencing_token=1,
         started_at=began, finished_at=began, settings={}, decision=None, adapter=None,
-        report=None, steps=(step,),
+        steps=(step,),
     )  # fmt: skip
 
 
