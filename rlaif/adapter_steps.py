@@ -117,7 +117,7 @@ def gate(work: NightWork) -> Detail:
     for name in dict.fromkeys(names):
         measured[name] = _measured(work, name)
     candidate, active, anchor = (measured[name] for name in names)
-    results = judge_gates(candidate, active, anchor, _published(work), work.settings.gates)
+    results = judge_gates(candidate, active, anchor, _history(work, candidate), work.settings.gates)
     decision = decide(results)
     _keep_examples(work, active=names[1], candidate=names[0])
     health: Detail = {
@@ -283,18 +283,35 @@ def _keep_examples(work: NightWork, *, active: str, candidate: str) -> None:
     write_examples(work.folder, examples)
 
 
-def _published(work: NightWork) -> list[Published]:
-    """The figures of everything that earlier nights published."""
+def _history(work: NightWork, measured: Measurements | Unmeasured) -> list[Published]:
+    """The figures of everything that earlier nights published, on the candidate's probes.
+
+    When probes, evaluator or sampling have changed, older figures compare with nothing; then the
+    best of those adapters is asked again, so that the drift budget does not forget it.
+    """
     with work.database.reading() as session:
         nights = list_nights(session)
-    details = [
-        step.detail["published"]
+        served = {one.adapter for one in list_deployments(session)}
+    published = [
+        _PUBLISHED.validate_python(detail)
         for night in nights
         if night.status == "published" and night.date != work.date
         for step in night.steps
-        if step.step == "gate" and step.finished_at is not None
+        if step.step == "gate" and (detail := step.detail.get("published")) is not None
     ]
-    return [_PUBLISHED.validate_python(detail) for detail in details if detail is not None]
+    if isinstance(measured, Unmeasured):
+        return published
+    known = {one.adapter for one in published if one.probe_set == measured.probe_set}
+    older = [
+        one
+        for one in published
+        if one.adapter in served - known and (work.parts.adapters_folder / one.adapter).is_dir()
+    ]
+    if not older:
+        return published
+    best = max(older, key=lambda one: one.figures.get("gate_score", 0.0))
+    again = _measured(work, best.adapter)
+    return published if isinstance(again, Unmeasured) else [*published, published_figures(again)]
 
 
 def _record(result: GateResult) -> GateRecord:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from rlaif.night import NightOrder, NightOutcome, rehearse, run_night
+from rlaif.night import Rehearsal, rehearse, run_night
+from rlaif.night_ledger import NightOrder, NightOutcome
 from rlaif.night_work import NightSettings
 from rlaif.pairs import Pairing
 from store.night_records import NewReview, Night, StoredPair
@@ -36,11 +37,9 @@ def run(bench: Bench, date: str, settings: NightSettings | None = None) -> Night
 
 
 def dry_run(bench: Bench, date: str, settings: NightSettings | None = None) -> Pairing:
-    found = rehearse(
-        bench.parts(), settings or untrained(), NightOrder(date=date, owner="test"), {}
-    )
-    assert isinstance(found, Pairing), found
-    return found
+    found = rehearse(bench.parts(), settings or untrained(), NightOrder(date=date, owner="test"))
+    assert isinstance(found, Rehearsal), found
+    return found.pairing
 
 
 def pairs_of(bench: Bench, date: str) -> list[StoredPair]:
