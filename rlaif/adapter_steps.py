@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from rlaif.prompt_groups import preference_of
 from rlaif.publish import Publication, verify_adapter
 from rlaif.publish import publish as put_into_production
 from rlaif.report import write_examples
-from rlaif.seed_pairs import seed_pairs
+from rlaif.seed_pairs import replay_pool
 from rlaif.traces import TRAINING_FOLDER, clear_training
 from rlaif.train import Lineage
 from rlaif.training_pairs import TrainingPair
@@ -244,11 +243,11 @@ def _check_enough(work: NightWork, found: TrainingSet) -> None:
 
 
 def _replay(work: NightWork, fresh: int) -> list[TrainingPair]:
-    """Twice what the replay share asks for, so that training can draw among them."""
+    """Seed pairs that tonight's training can draw among."""
     share = work.settings.training.replay_share
     rng = random.Random(int.from_bytes(hashlib.sha256(work.date.encode()).digest()[:8]))
     rows = read_card_rows(work.parts.card.folder, "train")
-    return seed_pairs(rows, math.ceil(2 * fresh * share / (1 - share)), rng)
+    return replay_pool(rows, fresh, share, rng)
 
 
 def _measured(work: NightWork, adapter: str) -> Measurements | Unmeasured:

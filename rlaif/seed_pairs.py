@@ -3,6 +3,7 @@
 They keep what the card taught while visitors' pairs pull elsewhere. Nobody's words are in them.
 """
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from rlaif.training_pairs import TrainingPair
 
 NOBODY = ""
 _SAFETY_SHARE = 0.15
+_FEWEST = 40
 _KINDS: tuple[FaultKind, ...] = ("dull", "parroted", "off_persona", "off_topic", "contradiction")
 # A training pair must not be won by length alone.
 _LENGTH_TOLERANCE = 0.6
@@ -50,6 +52,15 @@ def seed_pairs(rows: Sequence[DialogueRow], count: int, rng: random.Random) -> l
             "lower the number of pairs per training"
         )
     return pairs
+
+
+def replay_pool(
+    rows: Sequence[DialogueRow], fresh: int, share: float, rng: random.Random
+) -> list[TrainingPair]:
+    """Seed pairs to draw a replay from that is `share` of all beside `fresh` pairs: twice as many as
+    it takes, and enough for some to be about safety also where there are few. Raises as `seed_pairs`.
+    """
+    return seed_pairs(rows, max(_FEWEST, math.ceil(2 * fresh * share / (1 - share))), rng)
 
 
 def _safety_pairs(

@@ -11,7 +11,6 @@ and a share of seed pairs is replayed.
 """
 
 import hashlib
-import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -37,12 +36,11 @@ from rlaif.pairs import PairHistory, PairSettings, make_pairs
 from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.preference import Option, Preference, PromptGroup
 from rlaif.reward import RewardSettings, reward_of
-from rlaif.seed_pairs import seed_pairs
+from rlaif.seed_pairs import replay_pool
 from rlaif.table3_report import Answers, PolicyAnswers, Table3, table_rows
 from rlaif.training_pairs import TrainingPair
 
 _LABEL = "table 3"
-_FEWEST_SEED_PAIRS = 40
 _MIXTURE = "mixture"
 
 Report = Callable[[str, float], None]
@@ -176,13 +174,10 @@ def policy_order(
             f"{len(groups)} contexts gave no pair by the reward {name}; expected some: "
             "give more with --contexts"
         )
-    share = settings.replay_share
-    # More than are needed, so that some are about safety also where there are few pairs.
-    wanted = max(_FEWEST_SEED_PAIRS, math.ceil(2 * len(pairs) * share / (1 - share)))
     return PolicyOrder(
         name=name,
         pairs=tuple(TrainingPair(id=_pair_id(pair), preference=pair) for pair in pairs),
-        replay_pairs=tuple(seed_pairs(parts.train_rows, wanted, rng)),
+        replay_pairs=tuple(replay_pool(parts.train_rows, len(pairs), settings.replay_share, rng)),
     )
 
 
