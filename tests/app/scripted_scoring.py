@@ -10,9 +10,8 @@ from pathlib import Path
 
 from app.settings import load_settings
 from app.watch_child import score_while_watched
-from rlaif.evaluator import Assessment, Dialogue, Evaluator, EvaluatorKind, Unscored
+from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
 from rlaif.metrics import METRIC_KEYS
-from rlaif.preference import Reward
 from rlaif.watch_sample import SampleSettings
 from store.database import open_database
 
@@ -37,15 +36,9 @@ class Scripted:
         return Assessment(values=dict.fromkeys(METRIC_KEYS, value), spread={})
 
 
-def _load() -> tuple[Evaluator, Callable[[Dialogue, Assessment], Reward]]:
-    return Scripted(), lambda _, verdict: Reward(
-        total=verdict.values["ease"], parts={}, penalties={}
-    )
-
-
 def main() -> None:
     database = open_database(load_settings(Path(sys.argv[1])).database_url)
-    score_while_watched(database, EVALUATOR, _load, SampleSettings(), lambda: True)
+    score_while_watched(database, EVALUATOR, Scripted, SampleSettings(), lambda: True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.commands import night_bench
+from app.night_models import NightModels
 from persona.base_model import base_sha256
 from persona.card import SHIPPED_CARD
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
@@ -48,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "[engine]\nthreads = 1\n",
         encoding="utf-8",
     )
-    monkeypatch.setattr(night_bench, "load_embedded_evaluator", lambda *_: _Longer())
+    monkeypatch.setattr(NightModels, "embedded_evaluator", lambda _: _Longer())
 
     def train(job: TrainingJob, *_: object) -> dict[str, object]:
         assert job.pairs
