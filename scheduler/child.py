@@ -6,33 +6,28 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from scheduler.bounded_process import Bounds, start_bounded
 from scheduler.errors import ChildError
 
 LOG_FILE = "night.log"
 _RESTS = (timedelta(0), timedelta(minutes=10), timedelta(minutes=30))
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChildSettings:
-    """command: the words that run the night of a date. nice: 0..19. threads: of each numeric
-    library. memory_bytes: of private memory, 0 for no bound. stop_seconds: from asking the process
-    to end to killing it. nights_folder: holds <date>/night.log."""
+class ChildSettings(Bounds):
+    """command: the words that run the night of a date. stop_seconds: from asking the process to end
+    to killing it. nights_folder: holds <date>/night.log."""
 
     command: Callable[[date], Sequence[str]]
     nights_folder: Path
-    nice: int = 10
-    threads: int = 1
-    memory_bytes: int = 0
     stop_seconds: float = 10.0
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +119,6 @@ class NightChild:
 
     def _spawn(self, day: date) -> subprocess.Popen[bytes]:
         settings = self._settings
-        bounds = [str(settings.nice), str(settings.memory_bytes)]
-        words = [sys.executable, "-m", "scheduler.bounded", *bounds, *settings.command(day)]
         log = settings.nights_folder / day.isoformat() / LOG_FILE
         try:
             log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -134,18 +127,11 @@ class NightChild:
                 started = self._now().isoformat(timespec="seconds")
                 output.write(f"== {started} night of {day} starts\n".encode())
                 output.flush()
-                return subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=bounded_environment(settings.threads, settings.environment),
-                    start_new_session=True,
-                )
+                return start_bounded(settings.command(day), output, settings)
         except OSError as error:
             raise ChildError(
                 f"the night of {day} cannot be started ({error}); expected {log} to be writable "
-                f"and {words[0]} to run; try yogeiko night run --date {day}"
+                f"and {sys.executable} to run; try yogeiko night run --date {day}"
             ) from error
 
     def _watch(self, process: subprocess.Popen[bytes], day: date) -> None:
@@ -161,10 +147,3 @@ class NightChild:
             logger.error("The process of the night of %s ended with %s; see %s", day, code, log)
         else:
             logger.info("The process of the night of %s is done", day)
-
-
-def bounded_environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that leaves the processors to the chat."""
-    bounds = dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
-    return {**os.environ, **bounds, **quiet, **more}

@@ -6,31 +6,27 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from scheduler.child import bounded_environment
+from scheduler.bounded_process import Bounds, start_bounded
 from scheduler.errors import ChildError
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrandSettings:
-    """command: the words that run it. log: what the last process said. nice: 0..19. threads: of
-    each numeric library. memory_bytes: of private memory, 0 for no bound. rest: after a failure.
+class ErrandSettings(Bounds):
+    """command: the words that run it. log: what the last process said. rest: after a failure.
     stop_seconds: from asking the process to end to killing it."""
 
     command: Sequence[str]
     log: Path
     nice: int = 19
-    threads: int = 1
-    memory_bytes: int = 0
     rest: timedelta = timedelta(minutes=10)
     stop_seconds: float = 5.0
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Errand:
@@ -99,21 +95,12 @@ class Errand:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         settings = self._settings
-        bounds = [str(settings.nice), str(settings.memory_bytes)]
-        words = [sys.executable, "-m", "scheduler.bounded", *bounds, *settings.command]
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             with os.fdopen(os.open(settings.log, flags, 0o600), "wb") as output:
-                return subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=bounded_environment(settings.threads, settings.environment),
-                    start_new_session=True,
-                )
+                return start_bounded(settings.command, output, settings)
         except OSError as error:
             raise ChildError(
                 f"{settings.command[-1]} cannot be started ({error}); expected {settings.log} to "
-                f"be writable and {words[0]} to run"
+                f"be writable and {sys.executable} to run"
             ) from error

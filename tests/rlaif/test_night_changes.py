@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import torch
 
 from persona.durable import file_sha256
 from rlaif.errors import TrainingDiedError, TrainingStoppedError
@@ -13,28 +11,15 @@ from rlaif.night import run_night
 from rlaif.night_ledger import NightOrder, NightOutcome
 from rlaif.night_work import TrainingOrder
 from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
-from store.database import Database
 from store.night_records import NightStep, PairStatus
 from store.nights import claim_night, load_night
 from store.pairs import decide_pair, list_pairs
 from store.visitors import set_consent
 from tests.persona.tiny_model import write_adapter
 from tests.rlaif import night_kit
-from tests.rlaif.night_kit import DATE, Bench, install_anchor, talk_a_day, without
+from tests.rlaif.night_kit import DATE, Bench, without
 
 ORDER = NightOrder(date=DATE, owner="test")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Bench:
-    install_anchor(database, tmp_path)
-    talk_a_day(database)
-    return Bench(database, tmp_path)
 
 
 def _run(bench: Bench, *, again: bool = False, **changes: object) -> NightOutcome:

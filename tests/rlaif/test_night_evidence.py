@@ -5,21 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import torch
 from sqlalchemy import select
 
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
 from rlaif.metrics import METRIC_KEYS
 from rlaif.pair_proposals import ProposalSettings
 from rlaif.pairs import PairSettings
-from store.database import Database
 from store.night_records import Resolution
 from store.night_tables import CandidateRow
 from store.pair_queue import list_conflicts, resolve_conflict
-from tests.rlaif.night_kit import Bench, install_anchor, talk_a_day
+from tests.rlaif.night_kit import Bench
 from tests.rlaif.night_runs import (
     DAY,
     EDIT,
@@ -60,18 +57,6 @@ def _liking(reply: str) -> float:
     if "よいもの" in reply:
         return 9.0
     return hashlib.sha256(reply.encode()).digest()[0] / 100
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Bench:
-    install_anchor(database, tmp_path)
-    talk_a_day(database)
-    return Bench(database, tmp_path)
 
 
 def test_an_edit_after_the_night_pairs_the_turn_the_next_night(bench: Bench) -> None:

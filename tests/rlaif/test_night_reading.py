@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import torch
 from sqlalchemy import select
 
 from rlaif.errors import JudgeUnreachableError
@@ -13,13 +12,12 @@ from rlaif.evaluator import Comparison, Dialogue, Preferred, Unscored
 from rlaif.pair_caps import CapSettings
 from rlaif.pairs import PairSettings
 from store.adapters import load_adapter
-from store.database import Database
 from store.erase import erase_visitor
 from store.night_tables import AdapterPairRow, CandidateRow, PairRow
 from store.pairs import decide_pair
 from store.tables import TurnRow
 from tests.rlaif import night_kit
-from tests.rlaif.night_kit import Bench, install_anchor, talk_a_day, without
+from tests.rlaif.night_kit import Bench, without
 from tests.rlaif.night_runs import (
     DAY,
     EDIT,
@@ -36,18 +34,6 @@ from tests.rlaif.night_runs import (
     shown_replies,
     untrained,
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Bench:
-    install_anchor(database, tmp_path)
-    talk_a_day(database)
-    return Bench(database, tmp_path)
 
 
 def test_what_a_night_has_no_room_for_the_next_one_reads(bench: Bench) -> None:

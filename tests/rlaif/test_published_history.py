@@ -1,29 +1,18 @@
 """The drift budget remembers the best ever, also after the probes or evaluators have changed."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import torch
 
 from persona.engine import Engine
 from rlaif.gate_measurements import Measurements
 from rlaif.night_work import MeasuredAdapter
 from store.adapters import deploy
-from store.database import Database
 from store.gate_results import list_gate_results
 from tests.rlaif import night_kit
 from tests.rlaif.gate_fakes import spoiled
-from tests.rlaif.night_kit import Bench, install_anchor, talk_a_day
+from tests.rlaif.night_kit import Bench, talk_a_day
 from tests.rlaif.night_runs import DAY, FIRST, SECOND, run
-
-
-@pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Bench:
-    torch.set_num_threads(1)
-    install_anchor(database, tmp_path)
-    talk_a_day(database)
-    return Bench(database, tmp_path)
 
 
 @pytest.mark.parametrize("changed", [False, True])

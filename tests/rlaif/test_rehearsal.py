@@ -1,31 +1,20 @@
 """A dry run tells what a night would do, at any hour, and leaves the ledger as it was."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import torch
 
 from rlaif.expected import SECONDS_PER_PAIR, ExpectedTraining, expected_training
 from rlaif.night import Rehearsal, rehearse, run_night
 from rlaif.night_ledger import NightOrder, NightOutcome
 from rlaif.night_work import NightSettings
 from store.candidates import list_candidates
-from store.database import Database
 from store.night_records import Night, NightStep
 from store.nights import holder, list_nights, load_night
 from tests.rlaif import night_kit
-from tests.rlaif.night_kit import DATE, Bench, install_anchor, talk_a_day, without
+from tests.rlaif.night_kit import DATE, Bench, talk_a_day, without
 
 ORDER = NightOrder(date=DATE, owner="test")
-
-
-@pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Bench:
-    torch.set_num_threads(1)
-    install_anchor(database, tmp_path)
-    talk_a_day(database)
-    return Bench(database, tmp_path)
 
 
 def _rehearse(bench: Bench, *, again: bool = False, date: str = DATE) -> Rehearsal | NightOutcome:
