@@ -5,6 +5,7 @@ PyTorch.
 """
 
 import importlib
+import logging
 import os
 import sys
 
@@ -62,6 +63,8 @@ def main() -> None:
     # OpenMP reads it once, when PyTorch is imported. Waiting threads that spin are a little faster
     # alone and many times slower beside anything else, such as a night's training.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # It recommends a package for 4-bit weights on every import, also where none are used.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         # Without standalone mode click returns the code of ctx.exit() instead of leaving with it.
         code = cli.main(standalone_mode=False)
