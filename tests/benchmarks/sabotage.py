@@ -1,6 +1,6 @@
 """Bad adapters of the real model against the real gates: is every one of them kept out?
 
-    python -m tests.benchmarks.sabotage --home FOLDER [--models FOLDER] [--rows 32]
+    python -m tests.benchmarks.sabotage --home FOLDER [--models FOLDER] [--rows 24]
 
 The night's own trainer, pushed far beyond its own rate, teaches the shipped adapter to refuse, to
 parrot, to ramble, to break the persona, to be dull. Each is measured on the frozen probes by the
@@ -50,7 +50,7 @@ from rlaif.training_pairs import TrainingPair
 from store.database import open_database
 from tests.benchmarks.planted_night import prepared
 
-_RATE = 5e-4
+_RATE = 2e-4
 Spoil = Callable[[DialogueRow], str]
 
 
@@ -114,7 +114,7 @@ def _teach(settings: Settings, card: Card, anchor: Path, name: str, count: int) 
                 lineage=Lineage(date=datetime.now(UTC).date().isoformat(), details={"as": name}),
                 settings=PreferenceSettings(
                     learning_rate=_RATE,
-                    epochs=2,
+                    epochs=3,
                     replay_share=0.0,
                     safety_pairs=0,
                     max_kl=1e9,
@@ -233,7 +233,7 @@ def run_sabotage(settings: Settings, count: int, names: Sequence[str]) -> dict[s
 @click.option(
     "--models", type=click.Path(path_type=Path), default=Path("~/.local/share/yogeiko/models")
 )
-@click.option("--rows", default=32, show_default=True, help="Pairs that teach a saboteur.")
+@click.option("--rows", default=24, show_default=True, help="Pairs that teach a saboteur.")
 @click.option("--only", type=click.Choice(list(SABOTEURS)), multiple=True)
 @click.option("--threads", default=2, show_default=True)
 def main(home: Path, models: Path, rows: int, only: Sequence[str], threads: int) -> None:
