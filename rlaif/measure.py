@@ -44,7 +44,7 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Held-out human replies: `key` names the rows (a digest), `nats` reads them with the adapter
+    """Held-out written replies: `key` names the rows (a digest), `nats` reads them with the adapter
     that is being measured."""
 
     key: str

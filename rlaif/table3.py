@@ -89,7 +89,7 @@ class PolicyOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table3Parts:
-    """What the table is made with. `train` publishes a policy; `nats` reads the rows' human
+    """What the table is made with. `train` publishes a policy; `nats` reads the rows' written
     replies with an adapter; the engine is closed before training to free its memory."""
 
     card: Card

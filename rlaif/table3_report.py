@@ -16,7 +16,7 @@ class Answers:
     """An adapter in the held-out contexts.
 
     scores: metric -> one case per reply that was scored, in points. nats: per context the negative
-    log-likelihood of the human reply (value) and its tokens (weight).
+    log-likelihood of the written reply (value) and its tokens (weight).
     """
 
     scores: Mapping[str, tuple[Case, ...]]
@@ -35,7 +35,7 @@ class PolicyAnswers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perplexity:
-    """Of human replies in the held-out contexts; `ratio` is after over before."""
+    """Of written replies in the held-out contexts; `ratio` is after over before."""
 
     before: float
     after: float

@@ -61,14 +61,13 @@ def save_pairs(
 
 
 def list_pairs(
-    session: Session, night_date: str, status: PairStatus | None = None
+    session: Session, night_date: str | None, status: PairStatus | None = None
 ) -> list[StoredPair]:
-    """Return the pairs of a night as they were proposed, the most disputed first."""
-    wanted = (
-        select(PairRow)
-        .where(PairRow.night_date == night_date)
-        .order_by(PairRow.disagreement.desc(), PairRow.id)
-    )
+    """Return the pairs of a night, of all without a date, as they were proposed, the most disputed
+    first."""
+    wanted = select(PairRow).order_by(PairRow.disagreement.desc(), PairRow.id)
+    if night_date is not None:
+        wanted = wanted.where(PairRow.night_date == night_date)
     if status is not None:
         wanted = wanted.where(PairRow.status == status)
     return [pair_record(row) for row in session.scalars(wanted)]

@@ -101,14 +101,14 @@ def gate_probes() -> tuple[GateProbe, ...]:
 
 
 def held_out_rows() -> list[DialogueRow]:
-    """Good replies in words that no night has heard asked."""
+    """Good replies to turns of their own: neither the visitors', the probes', nor those of gold."""
     rng = random.Random("held out")
     return [
         DialogueRow(
             id=f"held-{number}", kind="style", topic=thing, history=(), user=user,
             reply=say(thing, "proper", rng), facts=(), gold=None, keys=(), twin=None, split="test",
         )
-        for number, (thing, user) in enumerate(asked("gold"))
+        for number, (thing, user) in enumerate(asked("reading"))
     ]  # fmt: skip
 
 
@@ -128,7 +128,7 @@ class Exam:
             training=self._training,
             gate=Scorer(evaluator=self._gate),
             held_out=HeldOut(
-                key="held-out-1",
+                key="held-out-2",
                 nats=lambda: adapter_nats(
                     self._base.loaded(), adapter.folder, self._card, self._rows
                 ),

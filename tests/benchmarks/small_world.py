@@ -16,7 +16,7 @@ from persona.engine import Message
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
 from rlaif.metrics import METRIC_KEYS
 
-Templates = Literal["visitors", "probes", "gold"]
+Templates = Literal["visitors", "probes", "reading", "gold"]
 Style = Literal["proper", "elsewhere", "unfit", "flowery", "empty", "gilded"]
 
 FITTING: Mapping[tuple[str, ...], tuple[str, ...]] = {
@@ -46,6 +46,7 @@ ENDINGS = ("ですわ", "ですの", "ですのよ")
 ASKED: Mapping[Templates, tuple[str, ...]] = {
     "visitors": ("{}が気になるの。", "{}は好き？", "{}の話をして。", "きのう{}を見たよ。"),
     "probes": ("{}をどう思う？", "{}の話が聞きたい。", "ねえ、{}だよ。", "{}といえば？"),
+    "reading": ("{}のこと、どう？", "{}を見かけたの。", "やっぱり{}かな。", "{}、いいよね。"),
     "gold": ("{}について一言。", "今日は{}だったよ。", "{}を思い出した。", "{}のこと、教えて。"),
 }
 LIKED: Mapping[str, tuple[str, ...]] = {

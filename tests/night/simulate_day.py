@@ -1,7 +1,7 @@
 """A day of visitors through the real chat: cookies, consent, turns, regenerations and thumbs.
 
 `python -m tests.night.simulate_day http://127.0.0.1:7860 [--people N]` talks to a running server
-as the sixteen people of visitors.txt, two at a time, all of whom let the night learn.
+as the people of visitors.txt, two at a time, all of whom let the night learn.
 """
 
 import argparse
