@@ -108,7 +108,7 @@ class NightService:
         if self.child.start(day):
             logger.info("The night of %s begins", day)
         elif self.child.gave_up(day):
-            ends = [end.code for end in self.child.ends() if end.date == day]
+            ends = [end.code for end in self.child.deaths(day)]
             log = self._settings.nights_folder / day.isoformat() / LOG_FILE
             self._record(
                 day,

@@ -66,7 +66,7 @@ def train(work: NightWork) -> Detail:
             "skipped",
             f"the night of {before} has trained on just these {len(found.pairs)} pairs; there is "
             "nothing new to learn",
-            {"allowed": len(found.pairs)},
+            {"allowed": len(found.pairs), "skipped_for": "known"},
         )
     work.parts.close_engine()
     order = TrainingOrder(

@@ -239,7 +239,7 @@ def _dialogue(turn: LearnableTurn, reply: str, facts: Sequence[str]) -> Dialogue
 def _candidates(work: NightWork, turns: Iterable[LearnableTurn]) -> list[Candidate]:
     """What the newest night that answered each of the turns made of it."""
     with work.database.reading() as session:
-        return newest_candidates(session, [turn.turn_id for turn in turns])
+        return newest_candidates(session, [turn.turn_id for turn in turns], until=work.date)
 
 
 def _new_candidate(made: MadeCandidate, adapter: str | None) -> NewCandidate:

@@ -75,6 +75,8 @@ def not_ours(database: Database, date: str, now: datetime) -> NightOutcome:
         raise NightError(f"night {date} could not be opened; run it again")
     else:
         why = f"night {date} is over ({night.status}: {night.decision})"
+        if night.status in ("failed", "refused", "skipped"):
+            why += f"; yogeiko night run --date {date} --resume opens it again"
     return NightOutcome(status=None, decision=why, adapter=None if night is None else night.adapter)
 
 

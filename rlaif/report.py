@@ -76,8 +76,9 @@ class EvaluatorHealth:
 class NightSummary:
     """Everything a morning report tells; what never ran is None or 0.
 
-    `read_again`: turns of earlier nights with newer verdicts of people. `left_out`: pairs of all
-    nights that a cap kept out of the training, by its name.
+    `skipped_for`: "known" pairs or a "bare" model where nothing was lacking. `read_again`: turns of
+    earlier nights with newer verdicts of people. `left_out`: pairs of all nights that a cap kept out
+    of the training, by its name.
     """
 
     date: str
@@ -88,6 +89,7 @@ class NightSummary:
     candidate: str | None
     started_at: datetime
     finished_at: datetime | None
+    skipped_for: str | None
     replay_pairs: int | None
     read_again: int | None
     left_out: Mapping[str, int]
@@ -165,6 +167,7 @@ def summarise_night(session: Session, date: str) -> NightSummary:
         finished_at=night.finished_at,
         replay_pairs=_count(train.get("replay")),
         read_again=_count(collect.get("read_again")),
+        skipped_for=_text(night.steps[-1].detail.get("skipped_for")) if night.steps else None,
         left_out=_counts(train.get("left_out")),
         counts=count_night(session, date),
         trust=tuple(list_trust(session, date)),

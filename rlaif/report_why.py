@@ -59,6 +59,14 @@ def _refused(summary: NightSummary) -> list[str]:
 
 
 def _skipped(summary: NightSummary) -> list[str]:
+    if not summary.steps:
+        return ["この夜の時刻にサーバーが動いていなかったか、夜の稽古が止めてありました。"]
+    if summary.skipped_for == "known":
+        return ["使える組は前に稽古したものと同じで、新しく学ぶことがありませんでした。"]
+    if summary.skipped_for == "bare":
+        return [
+            "舞台にいるのは素のモデルで、稽古する声がありません。yogeiko persona train --activate"
+        ]
     if not summary.turns:
         return ["前の夜のあとに、学んでよいと言った人の会話がありませんでした。"]
     told = [f"読んだ言葉 {summary.turns} から組が {summary.pairs} できましたが、足りません。"]

@@ -122,5 +122,5 @@ def nothing_to_rehearse() -> NightEnds:
         "skipped",
         "the bare base model is in production, so there is no persona to rehearse; "
         "train one with `yogeiko persona train --activate`",
-        {},
+        {"skipped_for": "bare"},
     )

@@ -89,8 +89,12 @@ class NightChild:
 
     def gave_up(self, day: date) -> bool:
         """Whether the night of `day` died so often that it is not started any more."""
-        ends = [end for end in self.ends() if end.date == day]
-        return len(ends) > len(_RESTS) and ends[-1].code != 0
+        return len(self.deaths(day)) > len(_RESTS)
+
+    def deaths(self, day: date) -> list[ChildEnd]:
+        """How processes of the night of `day` failed, oldest first. One that was stopped or waits
+        for operators has not."""
+        return [end for end in self.ends() if end.date == day and end.code != 0]
 
     def stop(self) -> None:
         """Ask the process and all it started to end, kill what has not after `stop_seconds`."""
@@ -106,10 +110,10 @@ class NightChild:
             watcher.join()
 
     def _resting(self, day: date) -> bool:
-        ends = [end for end in self._ends if end.date == day]
-        if not ends:
+        deaths = [end for end in self._ends if end.date == day and end.code != 0]
+        if not deaths:
             return False
-        return len(ends) > len(_RESTS) or self._now() - ends[-1].at < _RESTS[len(ends) - 1]
+        return len(deaths) > len(_RESTS) or self._now() - deaths[-1].at < _RESTS[len(deaths) - 1]
 
     def _signal(self, process: subprocess.Popen[bytes], what: signal.Signals) -> None:
         """Signal the process and all it started, unless it is over: its number may be another's."""

@@ -47,13 +47,14 @@ def list_candidates(session: Session, night_date: str) -> list[Candidate]:
     return [_record(row) for row in session.scalars(wanted)]
 
 
-def newest_candidates(session: Session, turn_ids: Iterable[str]) -> list[Candidate]:
-    """Return what the newest night that answered each turn made of it, in order of number."""
+def newest_candidates(session: Session, turn_ids: Iterable[str], *, until: str) -> list[Candidate]:
+    """Return what the newest night up to the date `until` that answered each turn made of it, in
+    order of number."""
     found: dict[str, list[CandidateRow]] = {}
     for some in batches(turn_ids):
         wanted = (
             select(CandidateRow)
-            .where(CandidateRow.turn_id.in_(some))
+            .where(CandidateRow.turn_id.in_(some), CandidateRow.night_date <= until)
             .order_by(CandidateRow.turn_id, CandidateRow.night_date.desc(), CandidateRow.number)
         )
         for row in session.scalars(wanted):

@@ -17,7 +17,14 @@ from sqlalchemy.orm import Session
 
 from store.errors import LeaseError
 from store.night_records import Night, NightClaim, NightEnd, NightStatus, NightStep
-from store.night_tables import NightRewardRow, NightRow, NightStepRow, NightTrustRow
+from store.night_tables import (
+    GateResultRow,
+    NightRewardRow,
+    NightRow,
+    NightStepRow,
+    NightTrainingRow,
+    NightTrustRow,
+)
 from store.owners import is_gone
 from store.turns import one_of
 
@@ -50,9 +57,8 @@ def claim_night(
     if not _may_take(row, force=force, now=now):
         return None
     if row.status in _TO_DO_AGAIN:
-        session.execute(delete(NightStepRow).where(NightStepRow.night_date == date))
-        session.execute(delete(NightTrustRow).where(NightTrustRow.night_date == date))
-        session.execute(delete(NightRewardRow).where(NightRewardRow.night_date == date))
+        for table in (NightStepRow, NightTrustRow, NightRewardRow, NightTrainingRow, GateResultRow):
+            session.execute(delete(table).where(table.night_date == date))
         row.settings = settings
     if row.status == _ONLY_REHEARSED:
         row.settings, row.started_at = settings, now

@@ -22,7 +22,7 @@ _WHO = "command line"
 @click.option("--approve", multiple=True, metavar="ID", help="Train on it as it is.")
 @click.option("--flip", multiple=True, metavar="ID", help="Train on it the other way round.")
 @click.option("--veto", multiple=True, metavar="ID", help="Never train on it.")
-@click.option("--approve-all", is_flag=True, help="Approve every pair that is left undecided.")
+@click.option("--approve-all", is_flag=True, help="Approve all that wait of the night of --date.")
 @home_option
 @json_option
 def pairs(
@@ -39,6 +39,8 @@ def pairs(
     Where operators are asked, a night waits for these until its deadline; then it trains on what
     was approved or flipped.
     """
+    if approve_all and date is None:
+        raise click.UsageError("--approve-all is about one night; name it with --date")
     database = open_database(load_settings(home).database_url)
     verdicts: dict[PairStatus, Sequence[str]] = {
         "approved": approve,

@@ -71,7 +71,7 @@ def run(
     settings = load_settings(home)
     database = open_database(settings.database_url)
     chosen = day.date() if day else _today(settings)
-    if dry_run and not day:
+    if dry_run and not day and not resume:
         chosen = _next_open(database, chosen)
     order = NightOrder(date=chosen.isoformat(), owner=this_process(), again=resume)
     if dry_run:
@@ -82,12 +82,12 @@ def run(
     if outcome.status is not None:
         report = write_morning_report(settings.nights_folder, database, order.date)
         click.echo(f"report: {report}", err=True)
-    # An erasure waits for the night that may have learnt from whom it is about.
-    finish_erasures(settings, database, utc_now())
     if as_json:
         print_json({"date": order.date, **asdict(outcome)})
     else:
         click.echo(f"{order.date}: {outcome.status or 'not run'}: {outcome.decision}")
+    # An erasure waits for the night that may have learnt from whom it is about.
+    finish_erasures(settings, database, utc_now())
     if outcome.status == "failed":
         raise click.exceptions.Exit(1)
 

@@ -87,6 +87,19 @@ def test_a_gate_that_fails_keeps_the_old_adapter(bench: Bench) -> None:
         assert list_gate_results(session, DATE)
 
 
+def test_a_refused_night_done_again_forgets_its_first_attempt(bench: Bench) -> None:
+    bench.better = False
+    _run(bench)
+    again = NightOrder(date=DATE, owner="test", again=True)
+
+    outcome = run_night(bench.parts(), without(night_kit.settings(), min_pairs=1000), again, {})
+
+    assert outcome.status == "skipped"
+    with bench.database.reading() as session:
+        assert not list_gate_results(session, DATE)
+        assert summarise_night(session, DATE).trained_pairs == 0
+
+
 def test_an_adapter_that_cannot_be_measured_is_refused(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -285,3 +286,20 @@ def test_every_gate_has_a_name() -> None:
     assert gate_name("voice.active") == "口調・対 現役"
     assert gate_name("drift.distinct_2") == "言葉の多様さ・通算のずれ"
     assert gate_name("something.new") == "something・new"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": ()}, "サーバーが動いていなかった"),
+        ({"skipped_for": "known"}, "新しく学ぶことがありませんでした"),
+        ({"skipped_for": "bare"}, "素のモデル"),
+        ({}, "足りません"),
+    ],
+)
+def test_a_skipped_night_says_what_was_lacking(
+    database: Database, tmp_path: Path, change: dict[str, object], sentence: str
+) -> None:
+    summary = replace(summary_of(database, tmp_path / DATE, "skipped"), **change)  # type: ignore[arg-type]
+    for page in (report_markdown(summary), report_html(summary)):
+        assert sentence in page

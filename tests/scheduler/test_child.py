@@ -160,3 +160,13 @@ def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(ChildError, match=r"cannot be started .* try yogeiko night run --date"):
             child.start(DAY)
         assert not child.running
+
+
+def test_a_night_that_stopped_or_waits_has_not_died(tmp_path: Path) -> None:
+    with _child(_settings(tmp_path, "pass")) as child:
+        for _ in range(5):
+            assert child.start(DAY), "a clean end counted as a death"
+            _wait(lambda: not child.running)
+        assert len(child.ends()) == 5
+        assert not child.deaths(DAY)
+        assert not child.gave_up(DAY)

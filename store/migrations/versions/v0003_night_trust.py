@@ -36,13 +36,20 @@ def upgrade() -> None:
         "AND night_date NOT IN "
         "(SELECT night_date FROM night_steps WHERE step = 'pair' AND finished_at IS NOT NULL)"
     )
+    # What an open night trained and measured lies on disk; its steps note more now than they did.
+    op.execute(
+        "UPDATE night_steps SET finished_at = NULL WHERE step IN ('train', 'gate') "
+        "AND night_date IN (SELECT date FROM nights "
+        "WHERE status IN ('running', 'stopped', 'failed', 'waiting'))"
+    )
     op.add_column("scores", sa.Column("reasons", sa.JSON(), nullable=True))
     op.drop_column("scores", "reward")
     op.drop_column("nights", "report")
 
 
 def downgrade() -> None:
-    """Drop them; rewards and trust are lost."""
+    """Drop them; rewards and trust are lost, and with them nights that were only rehearsed."""
+    op.execute("DELETE FROM nights WHERE status = 'rehearsed'")
     op.add_column("nights", sa.Column("report", sa.JSON(), nullable=True))
     op.add_column("scores", sa.Column("reward", sa.JSON(), nullable=True))
     op.drop_column("scores", "reasons")
