@@ -105,6 +105,22 @@ def test_what_it_was_fitted_on_does_not_vouch_for_it(
     assert evaluator_trust(database, EVALUATOR, now, later)["trust"].weight == 0.5
 
 
+def test_thirty_reversed_labels_of_one_metric_take_its_weight_to_zero(
+    database: Database, now: datetime
+) -> None:
+    with database.session() as session:
+        _, turns = talk(session, now, *([WORDS] * 50))
+        for n, turn in enumerate(turns):
+            reply, value = turn.replies[0].id, 1.0 + 8.0 * (n % 2)
+            append_score(session, verdict(reply, value), now=now)
+            for metric in ("trust", "ease"):
+                own = 10.0 - value if metric == "trust" and n >= 20 else value
+                append_review(session, _review(reply, own, metric=metric), now=now)
+    trust = evaluator_trust(database, EVALUATOR, None, now + timedelta(days=1))
+    assert trust["trust"].weight == 0.0
+    assert trust["ease"].weight == 1.0
+
+
 def test_heads_say_up_to_when_they_learnt(tmp_path: Path, now: datetime) -> None:
     assert reviews_until(tmp_path) is None
     (tmp_path / MANIFEST).write_text(json.dumps({"reviews_until": now.isoformat()}))
