@@ -47,9 +47,9 @@ class TraceFolders:
 
 
 def remove_traces(database: Database, folders: TraceFolders, now: datetime) -> bool:
-    """Remove what unfinished erasures left on disk; return whether nothing is left to do.
+    """Remove what unfinished erasures left on disk; return whether nothing of those is left.
 
-    Something is left while a night that may have learnt from them holds its lease, or while a
+    An erasure that is committed meanwhile stays unfinished. Something is left while a night that may have learnt from them holds its lease, or while a
     reply is being made by an adapter that is not served any more: call it again in a minute.
     """
     with database.reading() as session:
@@ -78,7 +78,7 @@ def remove_traces(database: Database, folders: TraceFolders, now: datetime) -> b
     if left.speaking or any(one.date in left.leased for one in nights):
         return False
     with database.session() as session:
-        mark_finished(session, now)
+        mark_finished(session, left.unfinished, now)
     return True
 
 

@@ -17,6 +17,7 @@ from store.erasures import (
     ask_for_erasure,
     blank_audited_pairs,
     blank_tainted_manifests,
+    list_unscrubbed,
     mark_scrubbed,
 )
 from store.errors import NotFoundError
@@ -69,11 +70,12 @@ def erase_visitor(
         # What was said since the first look has names too.
         names |= _names_of(session, visitor_id)
         erased = _erase_rows(session, visitor_id, files, actor=actor, now=now)
+        unscrubbed = list_unscrubbed(session)
     if nights is not None:
         _erase_files(nights, names)
     database.scrub()
     with database.session() as session:
-        mark_scrubbed(session, now)
+        mark_scrubbed(session, unscrubbed, now)
     return erased
 
 

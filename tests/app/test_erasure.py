@@ -17,10 +17,13 @@ from app.night_service import NightService
 from app.server import create_app
 from app.settings import load_settings
 from persona.adapter_folder import MANIFEST, WEIGHTS
+from rlaif import traces
 from rlaif.measurement_cache import MeasurementCache
 from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
 from store.conversations import list_conversations
 from store.database import Database, open_database
+from store.erase import erase_visitor
+from store.erasures import list_unscrubbed, load_leftovers
 from store.lineage import link_pairs
 from store.night_tables import PairRow
 from store.nights import begin_step, finish_night, finish_step
@@ -28,7 +31,7 @@ from store.pairs import decide_pair, list_pairs, save_pairs
 from store.records import Adapter
 from store.tables import AuditRow, ErasureRow, PendingErasureRow
 from store.turns import list_turns
-from store.visitors import Owner, list_visitors
+from store.visitors import Owner, hash_of, list_visitors
 from tests.app.house import (
     ORIGIN,
     ROOMY,
@@ -316,6 +319,66 @@ def test_an_erasure_is_not_over_before_the_night_that_may_know_more(tmp_path: Pa
             )  # fmt: skip
         site.night.clock.tick()
         _assert_erased(site)
+
+
+def test_who_is_erased_after_the_look_is_looked_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _site(tmp_path / "home") as site:
+        with site.database.reading() as session:
+            first, second = sorted(
+                (one.id for one in list_visitors(session)),
+                key=lambda one: one.encode() in site.ids,
+            )
+        remove = traces._remove_adapters
+
+        def erase_meanwhile(adapters: Path, names: frozenset[str]) -> None:
+            remove(adapters, names)
+            exports = site.house.settings.exports_folder
+            erase_visitor(site.database, second, exports=exports, actor="test", now=utc_now())
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(traces, "_remove_adapters", erase_meanwhile)
+            site.house.chat.erase(Owner(visitor_id=first))
+        with site.database.reading() as session:
+            left = load_leftovers(session, utc_now())
+        assert left is not None
+        assert left.unfinished == {hash_of(second)}
+        site.night.clock.tick()
+        with site.database.reading() as session:
+            assert load_leftovers(session, utc_now()) is None
+
+
+def test_bytes_of_who_is_erased_after_the_rewriting_are_scrubbed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _site(tmp_path / "home") as site:
+        with site.database.reading() as session:
+            first, second = (one.id for one in list_visitors(session))
+        rewrite = Database.scrub
+
+        def die(_: Database) -> None:
+            raise Killed
+
+        def erase_meanwhile(database: Database) -> None:
+            rewrite(database)
+            with monkeypatch.context() as dying:
+                dying.setattr(Database, "scrub", die)
+                with pytest.raises(Killed):
+                    site.house.chat.erase(Owner(visitor_id=second))
+
+        with monkeypatch.context() as dying:
+            dying.setattr(Database, "scrub", die)
+            with pytest.raises(Killed):
+                site.house.chat.erase(Owner(visitor_id=first))
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Database, "scrub", erase_meanwhile)
+            site.night.clock.tick()
+        with site.database.reading() as session:
+            assert list_unscrubbed(session) == {hash_of(second)}
+        site.night.clock.tick()
+        with site.database.reading() as session:
+            assert list_unscrubbed(session) == frozenset()
 
 
 def test_nothing_is_looked_for_when_nothing_is_unfinished(tmp_path: Path) -> None:

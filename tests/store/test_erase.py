@@ -21,7 +21,8 @@ from store.conversations import (
     mark_deleted,
 )
 from store.database import Database, open_database
-from store.erase import erase_visitor, purge_deleted
+from store.erase import _erase_rows, erase_visitor, purge_deleted
+from store.erasures import list_unscrubbed
 from store.errors import NotFoundError
 from store.export import export_visitor, write_visitor_export
 from store.lineage import link_pairs
@@ -36,7 +37,7 @@ from store.reviews import append_review
 from store.scores import append_score, append_score_failure
 from store.tables import AuditRow, ConversationRow, ErasureRow
 from store.turns import set_feedback
-from store.visitors import Owner, ensure_visitor, is_erased
+from store.visitors import Owner, ensure_visitor, hash_of, is_erased
 from tests.store.rehearsal import adapter, candidate, claim, pair, talk, verdict
 from tests.store.talk import begin, exchange, say
 
@@ -338,6 +339,24 @@ def test_repeating_an_erasure_is_harmless(
     assert again.conversations == 0
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(ErasureRow)) == 1
+
+
+def test_only_erasures_before_the_rewriting_count_as_scrubbed(
+    database: Database, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (_fill(database, now, SECRET)[0].visitor_id for _ in range(2))
+    rewrite = Database.scrub
+
+    def scrub(self: Database) -> None:
+        rewrite(self)
+        with self.session() as session:
+            _erase_rows(session, second, 0, actor="test", now=now)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Database, "scrub", scrub)
+        erase_visitor(database, first, exports=tmp_path / "exports", actor="test", now=now)
+    with database.reading() as session:
+        assert list_unscrubbed(session) == {hash_of(second)}
 
 
 def test_erasing_nobody_is_an_error(database: Database, now: datetime, tmp_path: Path) -> None:
