@@ -12,9 +12,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from store import erase
 from store.adapters import active_adapter, deploy, list_deployments
-from store.batches import existing_turns
 from store.candidates import append_candidates, list_candidates
 from store.conversations import (
     create_conversation,
@@ -23,8 +21,7 @@ from store.conversations import (
     mark_deleted,
 )
 from store.database import Database, open_database
-from store.erase import _erase_rows, erase_visitor, purge_deleted
-from store.erasures import list_unscrubbed
+from store.erase import erase_visitor, purge_deleted
 from store.errors import NotFoundError
 from store.export import export_visitor, write_visitor_export
 from store.lineage import link_pairs
@@ -33,13 +30,13 @@ from store.night_tables import METADATA
 from store.nights import begin_step, finish_step
 from store.pair_queue import save_conflicts, save_drops
 from store.pairs import list_pairs, save_pairs
-from store.records import Erased, ReplyEnd, SafetyCatch
+from store.records import ReplyEnd, SafetyCatch
 from store.replies import finish_reply
 from store.reviews import append_review
 from store.scores import append_score, append_score_failure
 from store.tables import AuditRow, ConversationRow, ErasureRow
-from store.turns import list_turns, set_feedback
-from store.visitors import Owner, ensure_visitor, hash_of, is_erased
+from store.turns import set_feedback
+from store.visitors import Owner, ensure_visitor, is_erased
 from tests.store.rehearsal import adapter, candidate, claim, pair, talk, verdict
 from tests.store.talk import begin, exchange, say
 
@@ -341,68 +338,6 @@ def test_repeating_an_erasure_is_harmless(
     assert again.conversations == 0
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(ErasureRow)) == 1
-
-
-def test_two_may_erase_one_visitor_at_once(
-    database: Database, now: datetime, tmp_path: Path
-) -> None:
-    owner, conversation = _fill(database, now, SECRET)
-
-    def erase() -> Erased:
-        return erase_visitor(
-            database, owner.visitor_id, exports=tmp_path / "exports", actor="test", now=now
-        )
-
-    with ThreadPoolExecutor(2) as pool:
-        with database.session() as session:
-            existing_turns(session, [one.id for one in list_turns(session, owner, conversation)])
-            erasing = [pool.submit(erase) for _ in range(2)]
-            time.sleep(0.5)  # both are waiting by now
-            assert not any(one.done() for one in erasing)
-        assert sorted(one.result(60).conversations for one in erasing) == [0, 1]
-    with database.reading() as session:
-        assert list_unscrubbed(session) == frozenset()
-        assert session.scalars(select(AuditRow.action)).all() == ["visitor.erase"]
-
-
-def test_two_may_ask_for_an_erasure_at_once(
-    database: Database, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owner, _ = _fill(database, now, SECRET)
-    ask = erase.ask_for_erasure
-
-    def ask_slowly(session: Session, visitor_id: str, actor: str, now: datetime) -> None:
-        ask(session, visitor_id, actor, now)
-        time.sleep(0.5)  # the other would find no word of it either
-
-    monkeypatch.setattr(erase, "ask_for_erasure", ask_slowly)
-    with ThreadPoolExecutor(2) as pool:
-        erasing = [
-            pool.submit(
-                erase_visitor,
-                database, owner.visitor_id, exports=tmp_path / "exports", actor="test", now=now,
-            )
-            for _ in range(2)
-        ]  # fmt: skip
-        assert sorted(one.result(60).conversations for one in erasing) == [0, 1]
-
-
-def test_only_erasures_before_the_rewriting_count_as_scrubbed(
-    database: Database, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = (_fill(database, now, SECRET)[0].visitor_id for _ in range(2))
-    rewrite = Database.scrub
-
-    def scrub(self: Database) -> None:
-        rewrite(self)
-        with self.session() as session:
-            _erase_rows(session, second, 0, actor="test", now=now)
-
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(Database, "scrub", scrub)
-        erase_visitor(database, first, exports=tmp_path / "exports", actor="test", now=now)
-    with database.reading() as session:
-        assert list_unscrubbed(session) == {hash_of(second)}
 
 
 def test_erasing_nobody_is_an_error(database: Database, now: datetime, tmp_path: Path) -> None:
