@@ -18,7 +18,9 @@ def _dead() -> str:
 
 
 @pytest.mark.parametrize(
-    ("owner", "runs"), [(this_process(), True), ("elsewhere/1/5", True), (_dead(), False)]
+    ("owner", "runs"),
+    [(this_process(), True), ("elsewhere/1/5", True), (_dead(), False)],
+    ids=["alive", "of another host", "dead"],
 )
 def test_a_night_runs_while_its_owner_may_live(
     database: Database, now: datetime, owner: str, runs: bool
