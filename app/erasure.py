@@ -9,7 +9,7 @@ from app.settings import Settings
 from rlaif.traces import TraceFolders, remove_traces
 from store.database import Database
 from store.erase import erase_visitor
-from store.erasures import is_scrubbed, mark_scrubbed, pending_erasures
+from store.erasures import list_unscrubbed, mark_scrubbed, pending_erasures
 from store.errors import StoreError
 from store.records import Erased
 
@@ -35,13 +35,13 @@ def erase_everywhere(
 def finish_erasures(settings: Settings, database: Database, now: datetime) -> None:
     """Do what earlier erasures have left to do; cheap when that is nothing."""
     with database.reading() as session:
-        pending, scrubbed = pending_erasures(session), is_scrubbed(session)
+        pending, unscrubbed = pending_erasures(session), list_unscrubbed(session)
     for one in pending:
         _erase(settings, database, one.visitor_id, one.actor, now)
-    if not pending and not scrubbed:
+    if not pending and unscrubbed:
         database.scrub()
         with database.session() as session:
-            mark_scrubbed(session, now)
+            mark_scrubbed(session, unscrubbed, now)
     remove_traces(database, trace_folders(settings), now)
 
 

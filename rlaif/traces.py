@@ -47,9 +47,9 @@ class TraceFolders:
 
 
 def remove_traces(database: Database, folders: TraceFolders, now: datetime) -> bool:
-    """Remove what unfinished erasures left on disk; return whether nothing is left to do.
+    """Remove what unfinished erasures left on disk; return whether nothing of those is left.
 
-    Something is left while a night that may have learnt from them holds its lease, or while a
+    An erasure that is committed meanwhile stays unfinished. Something is left while a night that may have learnt from them holds its lease, or while a
     reply is being made by an adapter that is not served any more: call it again in a minute.
     """
     with database.reading() as session:
@@ -59,14 +59,17 @@ def remove_traces(database: Database, folders: TraceFolders, now: datetime) -> b
         return True
     with database.session() as session:
         blank_tainted_manifests(session)
-    unpublished = _unpublished(database, folders.adapters, left)
+    # What a running night measures and writes goes once its lease has ended.
+    leased = {_adapters_of(one)[0] for one in nights if one.date in left.leased}
+    kept = left.registered | leased
+    unpublished = _unpublished(database, folders.adapters, left) - leased
     doomed = left.tainted | unpublished
     for night in nights:
         candidate, used = _adapters_of(night)
         # Of a refused one it is not known from whom it learnt.
         unknown = candidate is not None and candidate not in left.registered
         if used & doomed or (unknown and night.started_at <= left.erased_at):
-            doomed |= {candidate} - left.registered if candidate is not None else set()
+            doomed |= {candidate} - kept if candidate is not None else set()
             _remove_reports(folders.nights / night.date)
     forget_adapters(folders.measurements, doomed)
     for folder in _training_folders(folders.nights):
@@ -78,7 +81,7 @@ def remove_traces(database: Database, folders: TraceFolders, now: datetime) -> b
     if left.speaking or any(one.date in left.leased for one in nights):
         return False
     with database.session() as session:
-        mark_finished(session, now)
+        mark_finished(session, left.unfinished, now)
     return True
 
 

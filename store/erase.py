@@ -17,6 +17,7 @@ from store.erasures import (
     ask_for_erasure,
     blank_audited_pairs,
     blank_tainted_manifests,
+    list_unscrubbed,
     mark_scrubbed,
 )
 from store.errors import NotFoundError
@@ -69,11 +70,12 @@ def erase_visitor(
         # What was said since the first look has names too.
         names |= _names_of(session, visitor_id)
         erased = _erase_rows(session, visitor_id, files, actor=actor, now=now)
+        unscrubbed = list_unscrubbed(session)
     if nights is not None:
         _erase_files(nights, names)
     database.scrub()
     with database.session() as session:
-        mark_scrubbed(session, now)
+        mark_scrubbed(session, unscrubbed, now)
     return erased
 
 
@@ -89,17 +91,23 @@ def purge_deleted(session: Session) -> int:
 
 
 def _check_known(session: Session, visitor_id: str) -> None:
-    known = session.get(VisitorRow, visitor_id) or session.get(ErasureRow, hash_of(visitor_id))
-    if known is None:
+    """Raise NotFoundError for an unknown id; one eraser of a visitor at a time passes here.
+
+    On PostgreSQL two would else both ask for the erasure. The lock lets a publishing night go on.
+    """
+    lock = {"key_share": True}
+    known = session.get(VisitorRow, visitor_id, with_for_update=lock)
+    if known is None and not session.get(ErasureRow, hash_of(visitor_id), with_for_update=lock):
         raise NotFoundError(f"no visitor has the id {visitor_id}; nothing was erased")
 
 
 def _erase_rows(
     session: Session, visitor_id: str, export_files: int, *, actor: str, now: datetime
 ) -> Erased:
-    tombstone = session.get(ErasureRow, hash_of(visitor_id))
-    # The lock also waits for a night that is publishing what it learnt from this visitor.
+    # The lock also waits for a night that is publishing what it learnt from this visitor, and for
+    # another eraser, whose tombstone is there afterwards.
     visitor = session.get(VisitorRow, visitor_id, with_for_update=True)
+    tombstone = session.get(ErasureRow, hash_of(visitor_id))
     pairs = select(PairRow.id).where(PairRow.visitor_id == visitor_id)
     blank_audited_pairs(session, frozenset(session.scalars(pairs)))
     tainted = _retire_adapters(session, visitor_id, actor=actor, now=now)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from store.batches import batches
@@ -33,10 +33,11 @@ class PendingErasure:
 class Leftovers:
     """What tells which files must go. erased_at: when somebody was erased last.
 
-    `speaking`: tainted adapters with a reply under way. `leased`: dates of nights that a process
+    `unfinished`: keys of the erasures that were looked at, for `mark_finished`. `speaking`: tainted adapters with a reply under way. `leased`: dates of nights that a process
     holds, living or dead.
     """
 
+    unfinished: frozenset[str]
     erased_at: datetime
     tainted: frozenset[str]
     registered: frozenset[str]
@@ -56,28 +57,40 @@ def pending_erasures(session: Session) -> list[PendingErasure]:
     return [PendingErasure(visitor_id=row.visitor_id, actor=row.actor) for row in rows]
 
 
-def is_scrubbed(session: Session) -> bool:
-    """Return whether no byte of an erased row is left in the files of the database."""
-    return not session.scalar(select(exists().where(ErasureRow.scrubbed_at.is_(None))))
-
-
-def mark_scrubbed(session: Session, now: datetime) -> None:
-    """Note that the files of the database were rewritten after every erasure so far."""
-    session.execute(
-        update(ErasureRow).where(ErasureRow.scrubbed_at.is_(None)).values(scrubbed_at=now)
+def list_unscrubbed(session: Session) -> frozenset[str]:
+    """Return the keys of erasures of whose rows bytes may be left in the database's files."""
+    return frozenset(
+        session.scalars(select(ErasureRow.visitor_sha256).where(ErasureRow.scrubbed_at.is_(None)))
     )
 
 
-def mark_finished(session: Session, now: datetime) -> None:
-    """Note that no file of any erasure so far is left."""
-    session.execute(
-        update(ErasureRow).where(ErasureRow.finished_at.is_(None)).values(finished_at=now)
-    )
+def mark_scrubbed(session: Session, keys: Collection[str], now: datetime) -> None:
+    """Note that the database's files were rewritten since `list_unscrubbed` returned `keys`."""
+    for some in batches(keys):
+        session.execute(
+            update(ErasureRow)
+            .where(ErasureRow.visitor_sha256.in_(some), ErasureRow.scrubbed_at.is_(None))
+            .values(scrubbed_at=now)
+        )
+
+
+def mark_finished(session: Session, keys: Collection[str], now: datetime) -> None:
+    """Note that no file is left of the erasures that `Leftovers` named."""
+    for some in batches(keys):
+        session.execute(
+            update(ErasureRow)
+            .where(ErasureRow.visitor_sha256.in_(some), ErasureRow.finished_at.is_(None))
+            .values(finished_at=now)
+        )
 
 
 def load_leftovers(session: Session, now: datetime) -> Leftovers | None:
     """Return what tells which files must go; None when every erasure is finished."""
-    if not session.scalar(select(exists().where(ErasureRow.finished_at.is_(None)))):
+    # Before all else: PostgreSQL shows each query what was committed until then, and whoever is
+    # among the keys must have been looked at.
+    keys = select(ErasureRow.visitor_sha256).where(ErasureRow.finished_at.is_(None))
+    unfinished = frozenset(session.scalars(keys))
+    if not unfinished:
         return None
     adapters = session.execute(select(AdapterRow.id, AdapterRow.tainted_at)).all()
     tainted = frozenset(name for name, tainted_at in adapters if tainted_at is not None)
@@ -87,6 +100,7 @@ def load_leftovers(session: Session, now: datetime) -> Leftovers | None:
     )
     newest = session.scalar(select(func.max(ErasureRow.erased_at)))
     return Leftovers(
+        unfinished=unfinished,
         erased_at=newest or now,
         tainted=tainted,
         registered=frozenset(name for name, _ in adapters),

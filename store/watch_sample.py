@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from store.learning import learnable_turn
 from store.night_tables import NightRow, ScoreFailureRow, ScoreRow
+from store.owners import is_gone
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
 
 
@@ -94,6 +95,6 @@ def count_scored(session: Session, query: SampleQuery, *, limit: int) -> int:
 
 
 def is_night_running(session: Session, now: datetime) -> bool:
-    """Return whether some process holds the lease of a night."""
-    held = and_(NightRow.lease_owner.is_not(None), NightRow.lease_until > now)
-    return bool(session.scalar(select(exists().where(held))))
+    """Return whether some process that may be alive holds the lease of a night."""
+    owners = session.scalars(select(NightRow.lease_owner).where(NightRow.lease_until > now))
+    return any(owner is not None and not is_gone(owner) for owner in owners)
