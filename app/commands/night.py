@@ -6,6 +6,7 @@ import click
 
 from app.commands.night_bench import bench
 from app.commands.night_inbox import conflicts, pairs
+from app.commands.night_review import review
 from app.commands.night_run import run
 from app.commands.options import home_option, json_option, print_json
 from app.settings import Settings, load_settings
@@ -31,6 +32,7 @@ def command() -> None:
 command.add_command(bench)
 command.add_command(pairs)
 command.add_command(conflicts)
+command.add_command(review)
 command.add_command(run)
 
 

@@ -13,7 +13,8 @@ from store.database import Database, open_database
 from store.night_records import StoredPair
 from store.pair_queue import list_conflicts
 from store.pairs import list_pairs
-from store.tables import AuditRow
+from store.reviews import flagged_contradictions, list_reviews
+from store.tables import AuditRow, ReplyRow
 from tests.rlaif.made_up_night import DATE, make_night
 
 NOW = datetime(2026, 9, 23, 18, 0, tzinfo=UTC)
@@ -86,3 +87,23 @@ def test_a_conflict_is_settled_for_one_side(home: Path) -> None:
     with _database(home).reading() as session:
         settled = [one for one in list_conflicts(session) if one.resolution is not None]
     assert [one.resolution for one in settled] == ["visitor"]
+
+
+def test_a_reply_is_rated_corrected_and_contradicted(home: Path) -> None:
+    with _database(home).reading() as session:
+        reply, text = session.execute(select(ReplyRow.id, ReplyRow.text)).first() or ("", "")
+    words = ["--rate", "trust", "2", "--rate", "ease", "7.5", "--edit", "まあ。", "--wrong", text]
+    done = CliRunner().invoke(command, ["review", reply, *words, "--home", str(home)])
+    assert done.exit_code == 0, done.output
+    with _database(home).reading() as session:
+        found = list_reviews(session, reply_id=reply)
+        assert flagged_contradictions(session) == {reply: (text,)}
+    assert [(one.kind, one.metric, one.value) for one in found] == [
+        ("metric", "trust", 2.0),
+        ("metric", "ease", 7.5),
+        ("edit", None, None),
+        ("contradiction", None, None),
+    ]
+    silent = CliRunner().invoke(command, ["review", reply, "--home", str(home)])
+    assert silent.exit_code == 2
+    assert "--rate, --edit or --wrong" in silent.output
