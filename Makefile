@@ -9,7 +9,7 @@ serve: $(READY)  ## chat at http://localhost:7860
 	$(BIN)/yogeiko serve
 
 test: $(READY) .model  ## everything but browser tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 	$(BIN)/python -m pytest -q -m "slow and not e2e and not gpu"
 
 test-all: test  ## browser tests too; needs Chromium

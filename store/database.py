@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.errors import DatabaseError
-from store.night_tables import METADATA
+from store.schema import METADATA
 
 _PRAGMA_PATIENCE_SECONDS = 10.0
 SQLITE_PRAGMAS = {

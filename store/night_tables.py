@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables import Base
@@ -261,12 +261,21 @@ class ConflictRow(Base):
 
 
 class ReviewRow(Base):
-    """Append-only: what an operator thinks of a reply on one metric (0-10), or another verdict."""
+    """Append-only: what an operator thinks of a reply on one metric (0-10), or another verdict.
+
+    `target_id`: the review that this one retracts or restores. `bulk_id`: the bulk action that it
+    belongs to. `before`: the status or text that it changed. `route`: whether a correction is of a
+    fact or of style. `blind`: the evaluator's scores were not shown.
+    """
 
     __tablename__ = "reviews"
     __table_args__ = (
         Index("ix_reviews_reply", "reply_id"),
         Index("ix_reviews_metric_at", "metric", "at"),
+        Index("ix_reviews_target", "target_id"),
+        Index("ix_reviews_bulk", "bulk_id"),
+        Index("ix_reviews_pair", "pair_id"),
+        Index("ix_reviews_operator_at", "operator", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -279,6 +288,11 @@ class ReviewRow(Base):
     text: Mapped[str | None]
     note: Mapped[str | None]
     at: Mapped[datetime]
+    target_id: Mapped[int | None] = mapped_column(default=None)
+    bulk_id: Mapped[str | None] = mapped_column(default=None)
+    before: Mapped[str | None] = mapped_column(default=None)
+    route: Mapped[str | None] = mapped_column(default=None)
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class AdapterPairRow(Base):
@@ -324,6 +338,3 @@ class GateResultRow(Base):
     high: Mapped[float | None]
     bound: Mapped[float | None]
     detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-
-
-METADATA = Base.metadata  # every table: those of the day come in with Base

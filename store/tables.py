@@ -36,7 +36,10 @@ class Base(DeclarativeBase):
 
 
 class VisitorRow(Base):
-    """Someone who chats. `consent` None means not asked yet, which trains nothing."""
+    """Someone who chats. `consent` None means not asked yet, which trains nothing.
+
+    `duel_at`: since when they let two versions answer now and then.
+    """
 
     __tablename__ = "visitors"
 
@@ -44,6 +47,7 @@ class VisitorRow(Base):
     consent: Mapped[bool | None]
     consent_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    duel_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class ErasureRow(Base):
@@ -116,12 +120,17 @@ class TurnRow(Base):
 
 
 class ReplyRow(Base):
-    """One variant of an answer, written before, while and after it is generated."""
+    """One variant of an answer, written before, while and after it is generated.
+
+    `context`: ids of the replies that stood before it in its prompt, oldest first; None: not known.
+    `personal`: whether it or its turn holds personal data; None: not looked at yet.
+    """
 
     __tablename__ = "replies"
     __table_args__ = (
         UniqueConstraint("turn_id", "variant", name="uq_replies_variant"),
         Index("ix_replies_status", "status"),
+        Index("ix_replies_unread", "personal", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -138,6 +147,8 @@ class ReplyRow(Base):
     sampling: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     timings: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     safety: Mapped[bool] = mapped_column(default=False)
+    context: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    personal: Mapped[bool | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
@@ -180,7 +191,10 @@ class SafetyEventRow(Base):
 
 
 class FactRow(Base):
-    """A fact about the persona that an operator added beside the card's own."""
+    """A fact about the persona that an operator added beside the card's own.
+
+    `replaces`: the card's sentence that it stands for; a retired one is known no longer.
+    """
 
     __tablename__ = "facts"
     __table_args__ = (UniqueConstraint("persona", "text", name="uq_facts_text"),)
@@ -190,6 +204,8 @@ class FactRow(Base):
     text: Mapped[str]
     added_by: Mapped[str]
     created_at: Mapped[datetime]
+    replaces: Mapped[str | None] = mapped_column(default=None)
+    retired_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class AdapterRow(Base):
@@ -225,12 +241,13 @@ class DeploymentRow(Base):
 
 
 class OperatorRow(Base):
-    """Someone who may open the console; `password_hash` is a one-way hash."""
+    """Someone who may open the console; `password_hash` is a one-way hash. `role`: reviewer, admin."""
 
     __tablename__ = "operators"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     password_hash: Mapped[str]
+    role: Mapped[str] = mapped_column(default="admin", server_default="admin")
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from store.night_tables import METADATA
+from store.schema import METADATA
 
 connection = context.config.attributes["connection"]
 if not isinstance(connection, Connection):

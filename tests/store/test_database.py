@@ -18,9 +18,9 @@ from store.database import SQLITE_PRAGMAS, Database, alembic_config, open_databa
 from store.errors import DatabaseError
 from store.learning import list_learnable
 from store.night_counts import count_night
-from store.night_tables import METADATA
 from store.nights import load_night
 from store.pairs import save_pairs
+from store.schema import METADATA
 from store.scores import append_score, load_scores
 from store.turns import list_turns
 from store.visitors import Owner, ensure_visitor, list_visitors, new_id

@@ -26,13 +26,13 @@ from store.errors import NotFoundError
 from store.export import export_visitor, write_visitor_export
 from store.lineage import link_pairs
 from store.night_records import NewConflict, NewDrop, NewReview
-from store.night_tables import METADATA
 from store.nights import begin_step, finish_step
 from store.pair_queue import save_conflicts, save_drops
 from store.pairs import list_pairs, save_pairs
 from store.records import ReplyEnd, SafetyCatch
 from store.replies import finish_reply
 from store.reviews import append_review
+from store.schema import METADATA
 from store.scores import append_score, append_score_failure
 from store.tables import AuditRow, ConversationRow, ErasureRow
 from store.turns import set_feedback

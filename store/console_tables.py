@@ -1,0 +1,170 @@
+"""The tables of the console: doors, views, bulk actions, proposed facts, duels, blind sheets."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.tables import Base
+
+
+class OperatorSessionRow(Base):
+    """A login. Only the hash of its token is kept; `ended_at` ends it before it expires."""
+
+    __tablename__ = "operator_sessions"
+
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    operator: Mapped[str] = mapped_column(ForeignKey("operators.name"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class InvitationRow(Base):
+    """A link that lets one person become the first operator, once."""
+
+    __tablename__ = "invitations"
+
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SavedViewRow(Base):
+    """A filter that an operator gave a name."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (UniqueConstraint("operator", "screen", "name", name="uq_saved_views_name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    operator: Mapped[str] = mapped_column(ForeignKey("operators.name"))
+    screen: Mapped[str]
+    name: Mapped[str]
+    query: Mapped[dict[str, object]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+class BulkActionRow(Base):
+    """One deed on everything that a filter found; its reviews carry its id, so it can be undone."""
+
+    __tablename__ = "bulk_actions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    operator: Mapped[str]
+    action: Mapped[str]
+    filter: Mapped[dict[str, object]] = mapped_column(JSON)
+    count: Mapped[int]
+    at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str | None]
+
+
+class FactChangeRow(Base):
+    """Append-only: the history of a fact. `action`: add, edit, retire or restore."""
+
+    __tablename__ = "fact_changes"
+    __table_args__ = (Index("ix_fact_changes_fact", "fact_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    persona: Mapped[str]
+    fact_id: Mapped[str]
+    action: Mapped[str]
+    before: Mapped[str | None]
+    after: Mapped[str | None]
+    who: Mapped[str]
+    why: Mapped[str]
+    at: Mapped[datetime]
+
+
+class FactProposalRow(Base):
+    """A fact that somebody found wrong or missing in a reply; an admin decides.
+
+    `kind`: wrong or missing. `replaces`: the fact that it corrects, None for a new one.
+    """
+
+    __tablename__ = "fact_proposals"
+    __table_args__ = (Index("ix_fact_proposals_reply", "reply_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    persona: Mapped[str]
+    kind: Mapped[str]
+    text: Mapped[str]
+    replaces: Mapped[str | None]
+    reply_id: Mapped[str | None] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    proposed_by: Mapped[str]
+    at: Mapped[datetime]
+    status: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+
+
+class DuelRow(Base):
+    """Two answers to one turn, shown blind to a visitor who opted in. `verdict`: newer, older, tie.
+
+    `newer_left`: on which side the newer adapter's answer stood.
+    """
+
+    __tablename__ = "duels"
+    __table_args__ = (
+        Index("ix_duels_visitor_id", "visitor_id"),
+        Index("ix_duels_turn_id", "turn_id"),
+        Index("ix_duels_newer_reply", "newer_reply"),
+        Index("ix_duels_older_reply", "older_reply"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete="CASCADE"))
+    turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    newer_adapter: Mapped[str]
+    older_adapter: Mapped[str]
+    newer_reply: Mapped[str] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    older_reply: Mapped[str] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    newer_left: Mapped[bool]
+    asked_at: Mapped[datetime]
+    verdict: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+
+
+class SheetRow(Base):
+    """A blind comparison of versions. `status`: making, ready or failed."""
+
+    __tablename__ = "sheets"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    versions: Mapped[list[str]] = mapped_column(JSON)
+    metrics: Mapped[list[str]] = mapped_column(JSON)
+    seed: Mapped[int]
+    status: Mapped[str]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class SheetItemRow(Base):
+    """A held-out prompt with each version's reply, judged on one metric."""
+
+    __tablename__ = "sheet_items"
+
+    sheet_id: Mapped[str] = mapped_column(
+        ForeignKey("sheets.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    metric: Mapped[str]
+    question: Mapped[str]
+    replies: Mapped[dict[str, str]] = mapped_column(JSON)
+
+
+class SheetRatingRow(Base):
+    """Append-only: ranks (1 is best, ties allowed) and naturalness (1-5) by version."""
+
+    __tablename__ = "sheet_ratings"
+    __table_args__ = (Index("ix_sheet_ratings_sheet", "sheet_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    sheet_id: Mapped[str] = mapped_column(ForeignKey("sheets.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    operator: Mapped[str]
+    ranks: Mapped[dict[str, int]] = mapped_column(JSON)
+    naturalness: Mapped[dict[str, int]] = mapped_column(JSON)
+    at: Mapped[datetime]
