@@ -14,7 +14,7 @@ from app.messages import ERRORS, choose_language
 from app.rate_limit import RateLimiter
 
 API_PREFIX = "/api/"
-GRADIO_PREFIX = "/chat"
+GRADIO_PREFIXES = ("/chat", "/console")
 STATIC_PREFIX = "/static/"
 INTENT_HEADER = "x-yogeiko"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,8 +34,8 @@ STATUS: dict[ErrorCode, int] = {
     "busy": 503,
 }
 
-# All that the chat page loads from Gradio. Uploads, file reads, the proxy and every way to call
-# a function stay shut, because the page has no function behind it.
+# All that our pages load from Gradio. Uploads, file reads, the proxy and every way to call
+# a function stay shut, because no page has a function behind it.
 GRADIO_ASSETS = "/assets/"
 GRADIO_OPEN = (GRADIO_ASSETS, "/static/", "/svelte/")
 GRADIO_OPEN_EXACT = frozenset(
@@ -84,8 +84,8 @@ class Guards:
         self._app = app
         self._settings = settings
         self._visitor_of = visitor_of
-        self._changes = RateLimiter(per_minute=settings.changes_per_minute)
-        self._requests = RateLimiter(per_minute=settings.requests_per_minute)
+        self._changes = RateLimiter(times=settings.changes_per_minute)
+        self._requests = RateLimiter(times=settings.requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with a refusal."""
@@ -180,9 +180,10 @@ def error_body(code: ErrorCode, sentence: str) -> dict[str, dict[str, str]]:
 
 def _gradio_allows(scope: Scope) -> bool:
     path: str = scope["path"]
-    if path != GRADIO_PREFIX and not path.startswith(f"{GRADIO_PREFIX}/"):
+    prefix = next((one for one in GRADIO_PREFIXES if f"{path}/".startswith(f"{one}/")), None)
+    if prefix is None:
         return True
-    inner = path.removeprefix(GRADIO_PREFIX)
+    inner = path.removeprefix(prefix)
     inside = inner in GRADIO_OPEN_EXACT or inner.startswith(GRADIO_OPEN)
     return inside and scope["method"] in _SAFE_METHODS and ".." not in inner
 
@@ -196,9 +197,9 @@ def _name(host: str) -> str:
 
 
 def _caching(path: str) -> str:
-    if path.startswith(f"{GRADIO_PREFIX}{GRADIO_ASSETS}"):
+    if path.startswith(tuple(f"{prefix}{GRADIO_ASSETS}" for prefix in GRADIO_PREFIXES)):
         # Their names hold a hash of their content.
-        return "public, max-age=31536000, immutable"
+        return "private, max-age=31536000, immutable"
     return "no-store" if path.startswith(API_PREFIX) else "no-cache"
 
 

@@ -14,6 +14,7 @@ from store.visitors import new_id
 VISITOR_COOKIE = "yogeiko_visitor"
 VISITOR_STATE = "visitor_id"
 _IDENTIFIED = ("/api/", "/chat")
+_OPERATORS = "/api/console/"
 _KEY_FILE = "cookie.key"
 _KEY_BYTES = 32
 _YEAR_SECONDS = 365 * 24 * 3600
@@ -93,7 +94,9 @@ class IdentityMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Identify, pass on, and set the cookie if the id is new."""
-        if scope["type"] != "http" or not scope["path"].startswith(_IDENTIFIED):
+        path: str = scope.get("path", "")
+        identified = path.startswith(_IDENTIFIED) and not path.startswith(_OPERATORS)
+        if scope["type"] != "http" or not identified:
             await self._app(scope, receive, send)
             return
         known = self._cookies.read(Headers(scope=scope).get("cookie", ""))

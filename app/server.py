@@ -4,16 +4,18 @@ import asyncio
 import fcntl
 import ipaddress
 import logging
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -22,18 +24,30 @@ from starlette.middleware.cors import CORSMiddleware
 from app import chat_api, export_api
 from app.chat_page import mount_chat_page
 from app.chat_service import ChatService
+from app.clock import utc_now
+from app.console.door import LOGIN_PAGE, Door
+from app.console.errors import ConsoleError
+from app.console.login_cookies import LoginCookies
+from app.console.messages import refusal
+from app.console.page import mount_console_page
+from app.console.parts import ConsoleParts
+from app.console.routes import ROUTERS
 from app.errors import ChatError, ErrorCode, StartError
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
 from app.messages import ERRORS, choose_language
 from app.night_service import NightService
+from app.rate_limit import RateLimiter
 from app.settings import ServerSettings, Settings
 from store.database import Database
 from store.errors import ConflictError, NotFoundError, StoreError
-from store.operators import has_operator
+from store.operators import has_operator, invite
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 _GRACE_SECONDS = 2
+_INVITATION_LASTS = timedelta(hours=24)
+# Half of ten: a bucket that refills lets twice its size through in one span.
+_LOGIN_TRIES, _LOGIN_SECONDS = 5, 15 * 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -56,14 +70,23 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
             chat.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.chat = chat
-    _add_middleware(app, settings)
+    key = ensure_key(settings.secrets_folder)
+    console = ConsoleParts(
+        settings=settings,
+        chat=chat,
+        night=night,
+        cookies=LoginCookies(key),
+        tries=RateLimiter(times=_LOGIN_TRIES, seconds=_LOGIN_SECONDS),
+    )
+    app.state.chat, app.state.console = chat, console
+    _add_middleware(app, console, VisitorCookies(key))
     _add_error_answers(app)
     _add_pages(app, chat)
-    app.include_router(chat_api.router)
-    app.include_router(export_api.router)
+    for router in (chat_api.router, export_api.router, *ROUTERS):
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     mount_chat_page(app, "/chat")
+    mount_console_page(app, "/console")
     return app
 
 
@@ -79,6 +102,7 @@ def serve(
     with alone(settings.home), bind(settings.server) as listener:
         chat = make_chat(settings)
         check_bind(settings.server, chat.database)
+        tell_first_operator(settings.server, chat.database)
         app = create_app(settings, chat, make_night(settings, chat) if make_night else None)
         uvicorn.Server(uvicorn_config(app, settings.server)).run(sockets=[listener])
 
@@ -139,6 +163,22 @@ def check_bind(server: ServerSettings, database: Database) -> None:
     )
 
 
+def tell_first_operator(server: ServerSettings, database: Database) -> None:
+    """Print a link that makes the first operator, once, as long as there is none."""
+    with database.reading() as session:
+        if has_operator(session):
+            return
+    token = secrets.token_urlsafe(32)
+    with database.session() as session:
+        invite(session, token, now=utc_now(), lasts=_INVITATION_LASTS)
+    name = "localhost" if is_loopback(server.host) else server.host
+    address = server.public_url or f"http://{name}:{server.port}"
+    # Behind #, which browsers keep to themselves: it reaches no log of a proxy.
+    print(  # noqa: T201 - for whoever started the server
+        f"console: {address}{LOGIN_PAGE}#{token}  (makes you the operator; works once)", flush=True
+    )
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server bound to `host`."""
     if host == "localhost":
@@ -164,17 +204,16 @@ def guard_settings(server: ServerSettings) -> GuardSettings:
     )
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, console: ConsoleParts, visitors: VisitorCookies) -> None:
     """Add the layers, the innermost first."""
-    cookies = VisitorCookies(ensure_key(settings.secrets_folder))
+    server = console.settings.server
     # Gradio echoes any Origin with credentials unless its parent has a CORS rule of its own.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(
-        IdentityMiddleware,
-        cookies=cookies,
-        secure=settings.server.public_url.startswith("https://"),
+        IdentityMiddleware, cookies=visitors, secure=server.public_url.startswith("https://")
     )
-    app.add_middleware(Guards, settings=guard_settings(settings.server), visitor_of=cookies.read)
+    app.add_middleware(Door, cookies=console.cookies, database=console.database, now=console.now)
+    app.add_middleware(Guards, settings=guard_settings(server), visitor_of=visitors.read)
 
 
 def _add_pages(app: FastAPI, chat: ChatService) -> None:
@@ -185,6 +224,10 @@ def _add_pages(app: FastAPI, chat: ChatService) -> None:
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> RedirectResponse:
         return RedirectResponse("/static/chat/favicon.svg")
+
+    @app.get(LOGIN_PAGE, include_in_schema=False)
+    def login_page() -> FileResponse:
+        return FileResponse(STATIC_FOLDER / "console" / "login.html")
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
@@ -202,6 +245,14 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(ChatError)
     def refused(request: Request, error: ChatError) -> JSONResponse:
         return answer(request, error.code)
+
+    @app.exception_handler(ConsoleError)
+    def refused_operator(request: Request, error: ConsoleError) -> JSONResponse:
+        language = choose_language(request.query_params, request.headers)
+        body = {
+            "error": {"code": error.code, "message": refusal(language, error.code, error.places)}
+        }
+        return JSONResponse(body, status_code=error.status)
 
     @app.exception_handler(NotFoundError)
     def missing(request: Request, error: NotFoundError) -> JSONResponse:

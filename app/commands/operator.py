@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import click
-from argon2 import PasswordHasher
 
 from app.clock import utc_now
 from app.commands.options import home_option
+from app.console.passwords import hash_password, password_fault
 from app.settings import load_settings
 from store.audit import append_audit
 from store.database import open_database
-from store.operators import add_operator, disable_operator
-
-_SHORTEST_PASSWORD = 12
+from store.operators import ROLES, Role, add_operator, disable_operator
 
 
 @click.group("operator")
@@ -23,21 +21,24 @@ def command() -> None:
 @command.command("add")
 @click.argument("name")
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option("--role", type=click.Choice(ROLES), default="admin", show_default=True)
 @home_option
-def add(name: str, password: str, home: Path | None) -> None:
-    """Add operator NAME, or set a new password for them."""
-    if len(password) < _SHORTEST_PASSWORD:
-        raise click.UsageError(
-            f"the password has {len(password)} characters; expected {_SHORTEST_PASSWORD} or more"
-        )
-    hashed = PasswordHasher().hash(password)
+def add(name: str, password: str, role: Role, home: Path | None) -> None:
+    """Add operator NAME, or set a new password and role for them.
+
+    A reviewer reads, reviews and decides pairs; an admin also changes facts, versions and nights.
+    """
+    fault = password_fault(password)
+    if fault is not None:
+        raise click.UsageError(fault)
+    hashed = hash_password(password)
     with open_database(load_settings(home).database_url).session() as session:
-        add_operator(session, name, hashed, now=utc_now())
+        add_operator(session, name, hashed, now=utc_now(), role=role)
         append_audit(
             session,
             actor="command line",
             action="operator.add",
-            detail={"name": name},
+            detail={"name": name, "role": role},
             now=utc_now(),
         )
     click.echo(f"operator {name} added")

@@ -9,8 +9,10 @@ from fastapi import FastAPI
 
 from app.chat_page import CHAT_HEAD, build_chat_page, mount_chat_page
 
-FOLDER = Path(__file__).parents[2] / "app" / "static" / "chat"
-SCRIPTS = sorted(FOLDER.glob("*.js"))
+STATIC = Path(__file__).parents[2] / "app" / "static"
+FOLDER = STATIC / "chat"
+SCRIPTS = sorted(STATIC.rglob("*.js"))
+CHAT_SCRIPTS = [one for one in SCRIPTS if one.parent.name in ("chat", "shared")]
 MAX_LINES = 400
 
 
@@ -40,8 +42,8 @@ def test_head_names_only_own_files_that_exist() -> None:
     named = re.findall(r'(?:href|src)="([^"]+)"', CHAT_HEAD)
     assert named
     for address in named:
-        assert address.startswith("/static/chat/")
-        assert (FOLDER / address.removeprefix("/static/chat/")).is_file()
+        assert address.startswith(("/static/chat/", "/static/shared/"))
+        assert (STATIC / address.removeprefix("/static/")).is_file()
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -52,13 +54,13 @@ def test_scripts_never_turn_text_into_markup_or_code(script: Path) -> None:
 
 
 def test_no_file_reaches_another_host() -> None:
-    for file in FOLDER.iterdir():
+    for file in (one for one in STATIC.rglob("*") if one.is_file()):
         addresses = re.findall(r"https?://[^\s\"')]+", file.read_text())
         assert set(addresses) <= {"http://www.w3.org/2000/svg"}, file.name
 
 
 def test_files_stay_short_enough_to_read() -> None:
-    for file in [*SCRIPTS, *FOLDER.glob("*.css")]:
+    for file in [*SCRIPTS, *STATIC.rglob("*.css")]:
         assert len(file.read_text().splitlines()) <= MAX_LINES, file.name
 
 
@@ -73,6 +75,6 @@ def test_both_languages_say_the_same_things() -> None:
 
 def test_every_text_asked_for_exists() -> None:
     known = _texts("ja").keys()
-    for script in SCRIPTS:
+    for script in CHAT_SCRIPTS:
         asked = set(re.findall(r"\b(?:t|list)\(\"(\w+)\"", script.read_text()))
         assert asked <= known, script.name

@@ -213,7 +213,7 @@ def test_floods_of_an_address_are_slowed(tmp_path: Path) -> None:
 
 def test_allowance_returns_with_time_and_memory_is_bounded() -> None:
     now = 0.0
-    limiter = RateLimiter(per_minute=2, clock=lambda: now)
+    limiter = RateLimiter(times=2, clock=lambda: now)
     assert [limiter.admit("a") for _ in range(3)] == [True, True, False]
     now = 30.0  # two a minute: one more after half a minute
     assert [limiter.admit("a") for _ in range(2)] == [True, False]

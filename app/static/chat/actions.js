@@ -1,7 +1,7 @@
 // What a visitor can do: each action changes the state, tells the server, and says what went wrong.
 
 import { ApiError, api, followReply } from "./api.js";
-import { toast } from "./notices.js";
+import { toast } from "../shared/notices.js";
 import {
   activeReply,
   emit,
@@ -13,7 +13,7 @@ import {
   shownReply,
   state,
 } from "./state.js";
-import { t } from "./texts.js";
+import { t } from "../shared/texts.js";
 
 const following = new Map();
 

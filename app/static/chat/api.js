@@ -1,6 +1,6 @@
 // The chat API. Every failure is an ApiError; `code` "offline" means the server was not reached.
 
-import { language, t } from "./texts.js";
+import { language, t } from "../shared/texts.js";
 
 const ROOT = new URL("../../", import.meta.url);
 

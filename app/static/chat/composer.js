@@ -1,9 +1,9 @@
 // Where the visitor writes. Enter sends, unless it confirms a conversion of an input method.
 
 import { say, stopReply } from "./actions.js";
-import { button, h, icon } from "./dom.js";
+import { button, h, icon } from "../shared/dom.js";
 import { activeReply, isBusy, on, state } from "./state.js";
-import { t } from "./texts.js";
+import { t } from "../shared/texts.js";
 
 // Safari ends the composition before the keydown of the same Enter; both come within this time.
 const SAME_KEYSTROKE_MS = 80;

@@ -2,50 +2,11 @@
 
 import { eraseAll, setConsent } from "./actions.js";
 import { api } from "./api.js";
-import { button, fill, h, icon } from "./dom.js";
-import { toast } from "./notices.js";
+import { confirmChoice, openDialog } from "../shared/dialog.js";
+import { button, fill, h, icon } from "../shared/dom.js";
+import { toast } from "../shared/notices.js";
 import { state } from "./state.js";
-import { language, t, useLanguage } from "./texts.js";
-
-function openDialog(name, title, ...content) {
-  const before = document.activeElement;
-  const dialog = h(
-    "dialog",
-    { class: `dialog dialog-${name}`, "aria-labelledby": `title-${name}` },
-    h("h2", { id: `title-${name}`, class: "dialog-title", tabindex: "-1" }, title),
-    ...content,
-  );
-  dialog.addEventListener("close", () => {
-    dialog.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus();
-  });
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close("away");
-  });
-  document.querySelector("#yogeiko").append(dialog);
-  dialog.showModal();
-  // The heading is focused, not the first button: no answer is offered before the others.
-  dialog.querySelector("[autofocus], .dialog-title").focus();
-  return dialog;
-}
-
-/** Asks before something that cannot be undone; resolves true only for the `yes` button. */
-export function confirmChoice({ title, text, yes }) {
-  return new Promise((resolve) => {
-    const dialog = openDialog(
-      "confirm",
-      title,
-      h("p", { class: "dialog-text" }, text),
-      h(
-        "div",
-        { class: "dialog-acts" },
-        button({ text: t("cancel"), kind: "quiet", autofocus: true, press: () => dialog.close() }),
-        button({ text: yes, kind: "danger", press: () => dialog.close("yes") }),
-      ),
-    );
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
-  });
-}
+import { language, t, useLanguage } from "../shared/texts.js";
 
 /** The first-visit notice. Closing it without a choice leaves the choice open: nothing trains. */
 export function askConsent() {
@@ -177,6 +138,7 @@ function languageChoices(close, rebuild) {
 
 async function askErase() {
   const sure = await confirmChoice({
+    no: t("cancel"),
     title: t("erase_title"),
     text: t("erase_text"),
     yes: t("erase_yes"),

@@ -2,9 +2,9 @@
 // every language of the page and to operators.
 
 import { setFeedback } from "./actions.js";
-import { button, h, icon } from "./dom.js";
+import { button, h, icon } from "../shared/dom.js";
 import { watchConversion } from "./composer.js";
-import { t } from "./texts.js";
+import { t } from "../shared/texts.js";
 
 const TAGS = {
   up: ["voice", "funny", "kind", "correct", "topic"],

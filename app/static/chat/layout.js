@@ -3,11 +3,12 @@
 import { startNew } from "./actions.js";
 import { makeComposer } from "./composer.js";
 import { openSettings } from "./dialogs.js";
-import { avatar, button, h, PORTRAIT } from "./dom.js";
-import { noticePlaces } from "./notices.js";
+import { button, h } from "../shared/dom.js";
+import { avatar, PORTRAIT } from "./portrait.js";
+import { noticePlaces } from "../shared/notices.js";
 import { makeSidebar } from "./sidebar.js";
 import { activeReply, emit, forgetListeners, on, state } from "./state.js";
-import { language, list, t, useLanguage, withoutTurns } from "./texts.js";
+import { language, list, t, useLanguage, withoutTurns } from "../shared/texts.js";
 import { makeTranscript } from "./transcript.js";
 
 /** Draws the page into `root`; again after a change of language. */

@@ -4,28 +4,13 @@ import { loadList, openConversation, refresh, setOnline } from "./actions.js";
 import { ApiError, api } from "./api.js";
 import { askConsent } from "./dialogs.js";
 import { drawPage } from "./layout.js";
-import { toast } from "./notices.js";
+import { toast } from "../shared/notices.js";
 import { emit, rememberedOpen, state } from "./state.js";
-import { loadTexts, t } from "./texts.js";
+import { surface } from "../shared/surface.js";
+import { loadTexts, t } from "../shared/texts.js";
 
 const HEALTH_MS = 2000;
-
-/** Resolves with the mount point once Gradio has drawn it. */
-function surface() {
-  return new Promise((resolve) => {
-    const find = () => document.querySelector("#yogeiko");
-    if (find()) {
-      resolve(find());
-      return;
-    }
-    const watcher = new MutationObserver(() => {
-      if (!find()) return;
-      watcher.disconnect();
-      resolve(find());
-    });
-    watcher.observe(document.documentElement, { childList: true, subtree: true });
-  });
-}
+const TEXTS = { at: (one) => new URL(`texts.${one}.json`, import.meta.url), prefix: "" };
 
 async function loadMe() {
   try {
@@ -90,7 +75,7 @@ function sayErased() {
 }
 
 async function start() {
-  const [root] = await Promise.all([surface(), loadTexts()]);
+  const [root] = await Promise.all([surface(), loadTexts(TEXTS)]);
   drawPage(root);
   root.classList.add("drawn");
   keepWatch();

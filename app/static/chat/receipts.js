@@ -1,7 +1,7 @@
 // Receipts: which nights a message was used in, and which version learnt from it.
 
-import { h, icon } from "./dom.js";
-import { dayOf, t } from "./texts.js";
+import { h, icon } from "../shared/dom.js";
+import { dayOf, t } from "../shared/texts.js";
 
 /** Returns the badge of a turn, with all receipts to unfold when there are many; null for none. */
 export function receipts(turn) {

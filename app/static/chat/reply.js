@@ -1,11 +1,12 @@
 // One reply of hers: the words, what she is doing, its variants, and what can be done with it.
 
 import { regenerate, showVariant } from "./actions.js";
-import { avatar, button, fill, h, icon } from "./dom.js";
+import { button, fill, h, icon } from "../shared/dom.js";
+import { avatar } from "./portrait.js";
 import { reasonLine, reasons, thumbs } from "./feedback.js";
-import { toast } from "./notices.js";
+import { toast } from "../shared/notices.js";
 import { isActive, isBusy, shownReply, state } from "./state.js";
-import { t } from "./texts.js";
+import { t } from "../shared/texts.js";
 
 const SWIPE_PX = 56;
 

@@ -2,10 +2,10 @@
 
 import { openConversation, remove, rename, search, startNew } from "./actions.js";
 import { api } from "./api.js";
-import { confirmChoice } from "./dialogs.js";
-import { button, fill, h, icon } from "./dom.js";
+import { confirmChoice } from "../shared/dialog.js";
+import { button, fill, h, icon } from "../shared/dom.js";
 import { on, state } from "./state.js";
-import { shortTime, t, withoutTurns } from "./texts.js";
+import { shortTime, t, withoutTurns } from "../shared/texts.js";
 
 const SEARCH_WAIT_MS = 250;
 
@@ -145,6 +145,7 @@ export function makeSidebar({ opened, settings }) {
         async () => {
           close();
           const sure = await confirmChoice({
+            no: t("cancel"),
             title: t("delete_title"),
             text: t("delete_text", { title: withoutTurns(title) }),
             yes: t("delete_yes"),

@@ -2,12 +2,12 @@
 
 import { editTurn, setLearn } from "./actions.js";
 import { makeEditor } from "./composer.js";
-import { button, fill, h, icon } from "./dom.js";
-import { announce } from "./notices.js";
+import { button, fill, h, icon } from "../shared/dom.js";
+import { announce } from "../shared/notices.js";
 import { receipts } from "./receipts.js";
 import { makeReply } from "./reply.js";
 import { isActive, isBusy, on, shownReply, state } from "./state.js";
-import { t } from "./texts.js";
+import { t } from "../shared/texts.js";
 
 const NEAR_END_PX = 96;
 

@@ -63,6 +63,21 @@ const PATHS = {
   trash: "M5 7h14M9.5 7V4.5h5V7M7 7l.8 12.5h8.4L17 7",
   save: "M12 4v11M7.5 11l4.5 4.5l4.5-4.5M5 19.5h14",
   moon: "M19.5 14.5A8 8 0 0 1 9.5 4.5a8 8 0 1 0 10 10",
+  home: "M4 11l8-7l8 7M6 9.5V20h12V9.5M10 20v-6h4v6",
+  list: "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
+  queue: "M4 6h10M4 12h7M4 18h7M14 15l3 3l4-6",
+  pair: "M4 5h7v14H4zM13 5h7v14h-7z",
+  chart: "M4 20V4M4 20h16M8 15l4-5l3 3l5-7",
+  branch: "M7 5v14M7 8c0 4 10 2 10 8v3M7 5h.01M17 5v3",
+  scales: "M12 4v16M7 20h10M5 8h14M5 8l-2.5 6h5zM19 8l-2.5 6h5z",
+  book: "M5 4h11a3 3 0 0 1 3 3v13H8a3 3 0 0 1-3-3zM5 17a3 3 0 0 1 3-3h11",
+  people: "M9 11a3.5 3.5 0 1 0 0-7a3.5 3.5 0 0 0 0 7M2.5 20c0-4 3-6 6.5-6s6.5 2 6.5 6M16 4.5a3.5 3.5 0 0 1 0 6.5M18 14.5c2.2.8 3.5 2.7 3.5 5.5",
+  door: "M6 20V4h9v16M6 20h13M12 12h.01M19 9l3 3l-3 3M22 12h-6",
+  log: "M6 3h9l4 4v14H6zM14 3v5h5M9 13h7M9 17h7",
+  play: "M8 5l11 7l-11 7z",
+  undo: "M9 7H15a5 5 0 0 1 0 10H7M9 7l3.5-3.5M9 7l3.5 3.5",
+  filter: "M4 5h16l-6 7.5V19l-4-2v-4.5z",
+  warn: "M12 4l9 16H3zM12 10v4M12 17h.01",
   shield: "M12 3.5l7 2.5v5.5c0 4.2-2.8 7.3-7 9c-4.2-1.7-7-4.8-7-9V6zM9 9.5l6 6M15 9.5l-6 6",
 };
 
@@ -95,12 +110,4 @@ export function button({ label, symbol, text, kind = "ghost", key, press, ...res
     symbol ? icon(symbol) : null,
     text ? h("span", {}, text) : null,
   );
-}
-
-const AVATAR = new URL("portrait.svg#face", import.meta.url).href;
-export const PORTRAIT = new URL("portrait.svg", import.meta.url).href;
-
-/** Returns her face in a round frame. */
-export function avatar(size) {
-  return h("img", { class: `avatar avatar-${size}`, src: AVATAR, alt: "", draggable: "false" });
 }

@@ -1,26 +1,38 @@
-// Words of the page, one JSON file per language.
+// Words of a page: JSON files, one per language and part of the page.
 
 const LANGUAGES = ["ja", "en"];
 const KEY = "yogeiko.lang";
+const sources = [];
 let words = {};
 let current = "ja";
 
-/** Loads the language chosen before, else Japanese. */
-export async function loadTexts() {
+/** Loads the language chosen before, else Japanese. `first`: see `addTexts`. */
+export async function loadTexts(first) {
   let wanted = "ja";
   try {
     wanted = localStorage.getItem(KEY) ?? "ja";
   } catch {
     // Storage may be refused; the choice then lasts as long as the page.
   }
+  sources.push(first);
   await useLanguage(LANGUAGES.includes(wanted) ? wanted : "ja");
+}
+
+/**
+ * Adds a file of words, once. `at(language)` is its address; its keys are known under `prefix`,
+ * which also names the source.
+ */
+export async function addTexts(source) {
+  if (sources.some((one) => one.prefix === source.prefix)) return;
+  const more = await read(source, current);
+  sources.push(source);
+  Object.assign(words, more);
 }
 
 /** Switches to "ja" or "en" and remembers it. */
 export async function useLanguage(language) {
-  const reply = await fetch(new URL(`texts.${language}.json`, import.meta.url));
-  if (!reply.ok) throw new Error(`texts.${language}.json answered ${reply.status}`);
-  words = await reply.json();
+  const parts = await Promise.all(sources.map((source) => read(source, language)));
+  words = Object.assign({}, ...parts);
   current = language;
   document.documentElement.lang = language;
   try {
@@ -28,6 +40,14 @@ export async function useLanguage(language) {
   } catch {
     // As above.
   }
+}
+
+async function read({ at, prefix }, language) {
+  const address = at(language);
+  const reply = await fetch(address);
+  if (!reply.ok) throw new Error(`${address} answered ${reply.status}`);
+  const entries = Object.entries(await reply.json());
+  return Object.fromEntries(entries.map(([key, text]) => [prefix + key, text]));
 }
 
 /** "ja" or "en". */

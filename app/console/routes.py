@@ -1,0 +1,10 @@
+"""All routes of the console, part by part."""
+
+from fastapi import APIRouter
+
+from app.console import login_api, operators_api
+
+ROUTERS: tuple[APIRouter, ...] = (
+    login_api.router,
+    operators_api.router,
+)

@@ -1,0 +1,21 @@
+// The screens in the order of the list. `group` heads them; `admin`: only admins see it; `listed`
+// false: reached from another screen; `key`: after "g".
+
+export const SCREENS = [
+  {
+    id: "operators",
+    symbol: "people",
+    group: "house",
+    admin: true,
+    key: "o",
+    load: () => import("./operators/screen.js"),
+  },
+  {
+    id: "audit",
+    symbol: "log",
+    group: "house",
+    admin: true,
+    key: "l",
+    load: () => import("./audit/screen.js"),
+  },
+];
