@@ -35,6 +35,11 @@ class BrainSlot:
             return "loading"
         return "failed" if self._brain is None else "ready"
 
+    @property
+    def brain(self) -> Brain | None:
+        """The model, None while or where it cannot answer."""
+        return self._brain if self._settled.is_set() else None
+
     def start(self) -> None:
         """Begin to load."""
         self._thread.start()

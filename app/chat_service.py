@@ -110,6 +110,11 @@ class ChatService:
         with self._lock:
             return self._live.get(reply_id)
 
+    def tokens_of(self, text: str) -> tuple[str, ...] | None:
+        """Return the model's tokens of `text` as pieces of it; None while there is no model."""
+        brain = self._brain.brain
+        return None if brain is None else brain.engine.split(text)
+
     def create_conversation(self, owner: Owner) -> Conversation:
         """Make a conversation. Raises ChatError('full')."""
         with self.database.session() as session:

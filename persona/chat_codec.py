@@ -43,6 +43,16 @@ class ChatCodec:
                 )
             turns = _without_oldest_turn(turns)
 
+    def split(self, text: str) -> tuple[str, ...]:
+        """Return the pieces of `text` that are a token each; parts of a character come together."""
+        with self._lock:
+            read = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        starts = sorted({start for start, end in read["offset_mapping"] if end > start} | {0})
+        ends = [*starts[1:], len(text)]
+        return tuple(
+            text[start:end] for start, end in zip(starts, ends, strict=True) if end > start
+        )
+
     def _apply(self, messages: Sequence[Message], *, answer: bool = True) -> list[int]:
         rows = [{"role": m.role, "content": m.content} for m in messages]
         try:

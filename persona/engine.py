@@ -118,6 +118,12 @@ class Engine(Protocol):
     def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Finished]:
         """Answer many requests of ONE adapter together, in order; for the night and reports."""
 
+    def split(self, text: str) -> tuple[str, ...]:
+        """Return the pieces of `text` that the model reads as one token each; joined they are it.
+
+        Tokens of less than a character come together.
+        """
+
     def add_adapter(self, adapter: str, folder: Path) -> None:
         """Make an adapter folder known under a fresh id; loaded on first use. Raises AdapterError
         when the folder is altered or of another base, or the id is taken by another folder."""

@@ -139,6 +139,10 @@ class LocalEngine:
             self._change.notify_all()
         return generation
 
+    def split(self, text: str) -> tuple[str, ...]:
+        """Return the tokens of `text` as pieces of it."""
+        return self._codec.split(text)
+
     def _prompt(self, request: GenerationRequest) -> tuple[int, ...]:
         if request.adapter is not None and request.adapter not in self._bank.known():
             raise AdapterError(

@@ -83,7 +83,7 @@ def list_conflicts(
         wanted = wanted.where(ConflictRow.night_date == night_date)
     if unresolved:
         wanted = wanted.where(ConflictRow.resolved_at.is_(None))
-    return [_record(row) for row in session.scalars(wanted)]
+    return [conflict_record(row) for row in session.scalars(wanted)]
 
 
 def resolve_conflict(
@@ -104,7 +104,7 @@ def resolve_conflict(
     detail: dict[str, object] = {"conflict": conflict_id}
     append_audit(session, actor=operator, action="conflict.resolve", detail=detail, now=now)
     session.flush()
-    return _record(row)
+    return conflict_record(row)
 
 
 def _id_of(conflict: NewConflict) -> str:
@@ -127,7 +127,8 @@ def _row(date: str, key: str, conflict: NewConflict, now: datetime) -> ConflictR
     )
 
 
-def _record(row: ConflictRow) -> StoredConflict:
+def conflict_record(row: ConflictRow) -> StoredConflict:
+    """Return the row as a record."""
     return StoredConflict(
         id=row.id,
         night_date=row.night_date,

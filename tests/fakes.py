@@ -126,6 +126,10 @@ class FakeEngine:
     def generate_batch(self, requests: Sequence[GenerationRequest]) -> list[Finished]:
         raise NotImplementedError
 
+    def split(self, text: str) -> tuple[str, ...]:
+        size = self.piece_characters
+        return tuple(text[start : start + size] for start in range(0, len(text), size))
+
     def add_adapter(self, adapter: str, folder: Path) -> None:
         if adapter in self.refused_adapters:
             raise AdapterError(f"adapter {adapter} is altered")

@@ -12,6 +12,7 @@ STYLES = (
     "console/parts",
     "console/charts",
     "console/operators/screen",
+    "console/replies/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

@@ -131,3 +131,11 @@ def test_the_japanese_vocabulary_is_a_small_part_of_the_head(engine: LocalEngine
 def test_a_batch_answers_every_row(engine: LocalEngine) -> None:
     answers = engine.generate_batch([_ask(question, "v1") for question in _QUESTIONS])
     assert all(answer.text and answer.reused_tokens >= 192 for answer in answers)
+
+
+def test_tokens_of_a_text_are_pieces_of_it(engine: LocalEngine) -> None:
+    text = "ごきげんよう、鬱蒼とした森で𠮷野家の🍣をいただきましたわ。"
+    pieces = engine.split(text)
+    assert "".join(pieces) == text
+    assert len(pieces) > 5
+    assert all(pieces)

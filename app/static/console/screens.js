@@ -3,6 +3,13 @@
 
 export const SCREENS = [
   {
+    id: "replies",
+    symbol: "list",
+    group: "review",
+    key: "r",
+    load: () => import("./replies/screen.js"),
+  },
+  {
     id: "operators",
     symbol: "people",
     group: "house",

@@ -36,6 +36,7 @@ FOR_ADMINS = {
 }
 FOR_REVIEWERS = {
     ("GET", "/api/console/me"),
+    ("GET", "/api/console/replies/{reply_id}"),
     ("POST", "/api/console/logout"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
