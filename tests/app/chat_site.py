@@ -46,14 +46,15 @@ def running_site(home: Path) -> Iterator[Site]:
     server = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until(lambda: _model_state(address) == "ready")
+        wait_until(lambda: _model_state(address) == "ready")
         yield Site(address=address, home=home)
     finally:
         server.terminate()
         server.wait(timeout=20)
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so. Raises TimeoutError."""
     until = time.monotonic() + START_SECONDS
     while not condition():
         if time.monotonic() > until:
