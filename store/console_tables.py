@@ -249,9 +249,7 @@ class ReplyWordsRow(Base):
 
     __tablename__ = "reply_words"
     __table_args__ = (
-        Index("ix_reply_words_words", "words", postgresql_using="gin").ddl_if(
-            dialect="postgresql"
-        ),
+        Index("ix_reply_words_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
     )
 
     number: Mapped[int] = mapped_column(

@@ -5,7 +5,7 @@ anew before it commits. Statements that change rows without loading them (`updat
 are not seen: tell them to `note_replies`. Foreign keys take the rows of erased replies away.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zlib import crc32
@@ -130,7 +130,7 @@ def _numbers(connection: Connection, turn_ids: Sequence[str]) -> dict[str, int]:
         .join(ReplyRow, ReplyRow.id == ReplyIndexRow.reply_id)
         .where(ReplyRow.turn_id.in_(turn_ids))
     )
-    return {reply: number for reply, number in connection.execute(wanted)}
+    return {row.reply_id: row.number for row in connection.execute(wanted)}
 
 
 def _sources(turn_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
@@ -228,9 +228,7 @@ def _insert(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> No
     )
 
 
-def _update(
-    connection: Connection, rows: Sequence[tuple[int, Row[*tuple[Any, ...]]]]
-) -> None:
+def _update(connection: Connection, rows: Sequence[tuple[int, Row[*tuple[Any, ...]]]]) -> None:
     if not rows:
         return
     table = ReplyFiguresRow.__table__
@@ -249,9 +247,7 @@ def _update(
     connection.execute(judged, [{"at": number, "by": row.evaluator} for number, row in rows])
 
 
-def _free_numbers(
-    connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]
-) -> list[int]:
+def _free_numbers(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[int]:
     """Return a number for each row that nothing has yet."""
     mask = (1 << _ID_BITS) - 1
     wanted = [number_at(row.created_at) | crc32(row.reply_id.encode()) & mask for row in rows]
