@@ -18,9 +18,9 @@ from store.scores import METRIC_COLUMNS
 MEASURES = (*METRIC_COLUMNS, "mean")
 NO_ADAPTER = "none"
 SHORTEST_VISITOR = 8
+LONGEST_TEXT = 200
 FIGURES = ReplyFiguresRow.__table__.c
 
-_LONGEST_TEXT = 200
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _AFTER_HEXADECIMAL = "g"
 _SCALE = 100
@@ -81,17 +81,19 @@ def check_filter(wanted: ReplyFilter) -> None:
         if one.metric not in MEASURES:
             known = ", ".join(MEASURES)
             raise ConflictError(f"metric is {one.metric!r}; expected one of {known}")
-    visitor = wanted.visitor
-    if visitor is not None and not (
-        len(visitor) >= SHORTEST_VISITOR and _HEXADECIMAL.issuperset(visitor)
-    ):
+    if wanted.visitor is not None and not is_visitor_prefix(wanted.visitor):
         raise ConflictError(
-            f"visitor is {visitor!r}; expected {SHORTEST_VISITOR} or more hexadecimal digits"
+            f"visitor is {wanted.visitor!r}; expected {SHORTEST_VISITOR} or more hexadecimal digits"
         )
-    if len(wanted.text) > _LONGEST_TEXT:
+    if len(wanted.text) > LONGEST_TEXT:
         raise ConflictError(
-            f"the text to find has {len(wanted.text)} characters; expected {_LONGEST_TEXT} at most"
+            f"the text to find has {len(wanted.text)} characters; expected {LONGEST_TEXT} at most"
         )
+
+
+def is_visitor_prefix(text: str) -> bool:
+    """Return whether it is enough of a visitor's id to look for."""
+    return len(text) >= SHORTEST_VISITOR and _HEXADECIMAL.issuperset(text)
 
 
 def figure_conditions(wanted: ReplyFilter) -> list[ColumnElement[bool]]:

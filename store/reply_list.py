@@ -72,6 +72,16 @@ class _Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """`words`: where a common text is looked for; `hits`: all that hold a rare one."""
+
+    wanted: ReplyFilter
+    order: _Order
+    words: TextSource | None = None
+    hits: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
     key: int
     number: int
@@ -90,15 +100,14 @@ def find_replies(
     check_filter(wanted)
     order = _order(sort)
     after = None if cursor is None else _read_cursor(cursor, sort)
-    words = text_source(session, wanted)
-    hits = None if words is None else _rare_hits(session, words)
-    some = _some(session, wanted, order, words if hits is None else None, hits)
+    search = _search(session, wanted, order)
+    some = _places(session, _query(session, search).limit(COUNTED + 1))
     if len(some) <= COUNTED:
         found = _cut(some, order, after)
-    elif words is None or order.key is None or hits is not None:
-        found = _page(session, wanted, order, after, words if hits is None else None)
+    elif search.words is None or order.key is None:
+        found = _page(session, search, after)
     else:
-        found = _walk(session, wanted, order, after, words)
+        found = _walk(session, search, search.words, after)
     page = found[:PAGE]
     return ReplyPage(
         numbers=tuple(place.number for place in page),
@@ -116,9 +125,9 @@ def iter_filtered(
     Raises ConflictError.
     """
     check_filter(wanted)
-    order, words = _order("newest"), text_source(session, wanted)
+    search = _Search(wanted=wanted, order=_order("newest"), words=text_source(session, wanted))
     after: _Place | None = None
-    while found := _page(session, wanted, order, after, words, size):
+    while found := _page(session, search, after, size):
         numbers = [place.number for place in found]
         wanted_ids = select(ReplyIndexRow.number, ReplyIndexRow.reply_id).where(
             ReplyIndexRow.number.in_(numbers)
@@ -138,37 +147,21 @@ def _order(sort: str) -> _Order:
     return _Order(sort=sort, key=func.coalesce(FIGURES[measure], last), rising=way == "up")
 
 
-def _rare_hits(session: Session, words: TextSource) -> list[int] | None:
-    """Return the numbers of all replies that hold the text; None when they are many."""
-    wanted = select(words.number).select_from(words.source).where(words.match).limit(_RARE + 1)
-    hits = list(session.scalars(wanted))
-    return None if len(hits) > _RARE else hits
+def _search(session: Session, wanted: ReplyFilter, order: _Order) -> _Search:
+    """Return how to search: from the text when few hold it, else from text and figures at once."""
+    words = text_source(session, wanted)
+    if words is None:
+        return _Search(wanted=wanted, order=order)
+    holding = select(words.number).select_from(words.source).where(words.match)
+    hits = tuple(session.scalars(holding.limit(_RARE + 1)))
+    if len(hits) > _RARE:
+        return _Search(wanted=wanted, order=order, words=words)
+    return _Search(wanted=wanted, order=order, hits=hits)
 
 
-def _some(
-    session: Session,
-    wanted: ReplyFilter,
-    order: _Order,
-    words: TextSource | None,
-    hits: Sequence[int] | None,
-) -> _Found:
-    """Return up to COUNTED + 1 matches, in no order."""
-    query = _query(wanted, order, words)
-    if hits is not None:
-        query = query.where(_among(session, FIGURES.number, hits))
-    return _places(session, query.limit(COUNTED + 1))
-
-
-def _page(
-    session: Session,
-    wanted: ReplyFilter,
-    order: _Order,
-    after: _Place | None,
-    words: TextSource | None,
-    size: int = PAGE + 1,
-) -> _Found:
+def _page(session: Session, search: _Search, after: _Place | None, size: int = PAGE + 1) -> _Found:
     """Return the next matches in order."""
-    query = _query(wanted, order, words)
+    query, order, words = _query(session, search), search.order, search.words
     if after is not None:
         query = query.where(_beyond(order, after))
         if words is not None and order.key is None:
@@ -181,18 +174,13 @@ def _page(
     return _places(session, query.order_by(*ordered).limit(size))
 
 
-def _walk(
-    session: Session,
-    wanted: ReplyFilter,
-    order: _Order,
-    after: _Place | None,
-    words: TextSource,
-) -> _Found:
+def _walk(session: Session, search: _Search, words: TextSource, after: _Place | None) -> _Found:
     """Return the next matches in order where many hold the text: the figures are walked in order
     and their text is looked up, because every other way reads all that hold it."""
     found: _Found = []
+    figures = _Search(wanted=search.wanted, order=search.order)
     while True:
-        walked = _page(session, wanted, order, after, None, _WALKED)
+        walked = _page(session, figures, after, _WALKED)
         for start in range(0, len(walked), _LOOKED_UP):
             some = walked[start : start + _LOOKED_UP]
             numbers = [place.number for place in some]
@@ -210,11 +198,14 @@ def _walk(
         after = walked[-1]
 
 
-def _query(wanted: ReplyFilter, order: _Order, words: TextSource | None) -> Select[int, int]:
-    key = FIGURES.number if order.key is None else order.key
-    query = select(key, FIGURES.number).where(*figure_conditions(wanted))
-    if words is None:
+def _query(session: Session, search: _Search) -> Select[int, int]:
+    key = FIGURES.number if search.order.key is None else search.order.key
+    query = select(key, FIGURES.number).where(*figure_conditions(search.wanted))
+    if search.hits is not None:
+        query = query.where(_among(session, FIGURES.number, search.hits))
+    if search.words is None:
         return query
+    words = search.words
     return query.select_from(words.source).join(FIGURES.number.table, words.join).where(words.match)
 
 

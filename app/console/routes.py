@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from app.console import login_api, operators_api
+from app.console import login_api, operators_api, replies_api
 
 ROUTERS: tuple[APIRouter, ...] = (
     login_api.router,
     operators_api.router,
+    replies_api.router,
 )

@@ -191,9 +191,14 @@ def test_a_rolled_back_change_leaves_no_trace(database: Database, now: datetime)
     with database.session() as session:
         owner, conversation = begin(session, now=now)
         reply = exchange(session, owner, conversation, ("問い", "答え"), now).replies[0].id
-    with pytest.raises(KeyError), database.session() as session:
-        set_feedback(session, owner, reply, "down", None, now=now)
-        raise KeyError
+
+    def fail_after_a_thumb() -> None:
+        with database.session() as session:
+            set_feedback(session, owner, reply, "down", None, now=now)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_after_a_thumb()
     with database.reading() as session:
         assert [row["thumb"] for row in _contents(session)] == [0]
 

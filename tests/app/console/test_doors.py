@@ -37,6 +37,10 @@ FOR_ADMINS = {
 FOR_REVIEWERS = {
     ("GET", "/api/console/me"),
     ("POST", "/api/console/logout"),
+    ("GET", "/api/console/replies"),
+    ("GET", "/api/console/views"),
+    ("POST", "/api/console/views"),
+    ("DELETE", "/api/console/views/{view_id}"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
