@@ -14,6 +14,7 @@ from app.chat_service import ChatService
 from app.clock import utc_now
 from app.errors import SettingsError
 from app.night_service import NightService, night_memory_bytes
+from app.personal_chore import PersonalChore
 from app.settings import Settings
 from app.speaker import Brain, Speaker
 from app.watch_service import WatchParts, WatchService
@@ -154,7 +155,10 @@ def served_base(settings: Settings) -> ServedBase:
 def build_night(settings: Settings, chat: ChatService) -> NightService:
     """The clock of the nights over the chat's store, and the watch over the adapter in use."""
     watch = WatchService(chat.database, watch_parts(settings))
-    return NightService(settings, chat.database, chores=(watch.look,), closing=(watch.close,))
+    personal = PersonalChore(chat.database)
+    return NightService(
+        settings, chat.database, chores=(watch.look, personal.look), closing=(watch.close,)
+    )
 
 
 def watch_parts(settings: Settings) -> WatchParts:

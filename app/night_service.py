@@ -169,6 +169,7 @@ class NightService:
         """Remove conversations whose deletion a stopped server did not finish."""
         with self._database.session() as session:
             purged = purge_deleted(session)
+        self._database.forget_words()
         if purged:
             self._database.checkpoint()
 

@@ -1,11 +1,23 @@
-"""The tables of the console: doors, views, bulk actions, proposed facts, duels, blind sheets."""
+"""The tables of the console: doors, views, bulk actions, facts, duels, sheets, reply index."""
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables import Base
+
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # there only INTEGER is the row's own id
 
 
 class OperatorSessionRow(Base):
@@ -168,3 +180,90 @@ class SheetRatingRow(Base):
     ranks: Mapped[dict[str, int]] = mapped_column(JSON)
     naturalness: Mapped[dict[str, int]] = mapped_column(JSON)
     at: Mapped[datetime]
+
+
+class ReplyIndexRow(Base):
+    """A reply that visitors saw, in the order of time: see `store.reply_index`.
+
+    `number`: when it was asked for, in milliseconds since 1970, times 4096, plus bits of its id.
+    """
+
+    __tablename__ = "reply_index"
+    __table_args__ = (
+        UniqueConstraint("reply_id", name="uq_reply_index_reply"),
+        Index("ix_reply_index_visitor", "visitor_id", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(_NUMBER, primary_key=True, autoincrement=False)
+    reply_id: Mapped[str] = mapped_column(ForeignKey("replies.id", ondelete="CASCADE"))
+    visitor_id: Mapped[str]
+    evaluator: Mapped[str | None]
+
+
+class ReplyFiguresRow(Base):
+    """What a list of replies is filtered and sorted by, kept narrow so that reading all is fast.
+
+    `variants`: of its turn. `thumb`: 1 up, -1 down, 0 none. `reviewed`: how many reviews stand.
+    Metrics (0..10), their mean and the widest spread are of the newest verdict, in hundredths; None
+    without one.
+    """
+
+    __tablename__ = "reply_figures"
+
+    number: Mapped[int] = mapped_column(
+        _NUMBER,
+        ForeignKey("reply_index.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    on_screen: Mapped[bool]
+    superseded: Mapped[bool]
+    safety: Mapped[bool]
+    conflict: Mapped[bool]
+    personal: Mapped[bool | None]
+    thumb: Mapped[int] = mapped_column(SmallInteger)
+    variants: Mapped[int] = mapped_column(SmallInteger)
+    reviewed: Mapped[int]
+    adapter: Mapped[str | None]
+    mean: Mapped[int | None] = mapped_column(SmallInteger)
+    spread: Mapped[int | None] = mapped_column(SmallInteger)
+    agency: Mapped[int | None] = mapped_column(SmallInteger)
+    attentiveness: Mapped[int | None] = mapped_column(SmallInteger)
+    consistency: Mapped[int | None] = mapped_column(SmallInteger)
+    ease: Mapped[int | None] = mapped_column(SmallInteger)
+    empathetic: Mapped[int | None] = mapped_column(SmallInteger)
+    emotion: Mapped[int | None] = mapped_column(SmallInteger)
+    enjoyability: Mapped[int | None] = mapped_column(SmallInteger)
+    humanness: Mapped[int | None] = mapped_column(SmallInteger)
+    personality: Mapped[int | None] = mapped_column(SmallInteger)
+    respeak: Mapped[int | None] = mapped_column(SmallInteger)
+    topic: Mapped[int | None] = mapped_column(SmallInteger)
+    trust: Mapped[int | None] = mapped_column(SmallInteger)
+
+
+class ReplyWordsRow(Base):
+    """The pairs of characters of a reply and of what it answers: see `store.reply_words`.
+
+    On SQLite the triggers of the migration carry them into the full-text table `reply_search`.
+    """
+
+    __tablename__ = "reply_words"
+    __table_args__ = (
+        Index("ix_reply_words_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    )
+
+    number: Mapped[int] = mapped_column(
+        _NUMBER,
+        ForeignKey("reply_index.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
+
+
+class ReplyWordsLeftRow(Base):
+    """That SQLite's full-text table holds the words of a removed reply in some segment still."""
+
+    __tablename__ = "reply_words_left"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.errors import DatabaseError
+from store.reply_index import catch_up, follow_changes, rebuild
 from store.schema import METADATA
 
 _PRAGMA_PATIENCE_SECONDS = 10.0
@@ -31,6 +32,9 @@ SQLITE_PRAGMAS = {
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x796F67  # any constant: the key of PostgreSQL's advisory lock
 _BEGIN = "yogeiko_begin"
+_INDEX_SINCE = "0007"  # databases older than this have the index of replies made anew
+_PAGES_AT_ONCE = 1_000
+_CHANGES_OF_AN_IDLE_MERGE = 2
 
 
 class Database:
@@ -52,8 +56,11 @@ class Database:
         On SQLite it takes the write lock at once, because a read that turns into a write fails
         without waiting when another writer was between them.
         """
-        with Session(self._writer) as session, session.begin():
-            yield session
+        with Session(self._writer) as session:
+            event.listen(session, "after_flush", follow_changes)
+            event.listen(session, "before_commit", catch_up)
+            with session.begin():
+                yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -76,11 +83,23 @@ class Database:
         """
         with self._autocommit() as connection:
             if self.dialect == "sqlite":
+                self._forget_words(connection)
                 connection.execute(text("VACUUM"))
                 self._run_pragma_checkpoint(connection)
             else:
                 tables = ", ".join(table.name for table in METADATA.sorted_tables)
                 connection.execute(text(f"VACUUM FULL {tables}"))
+
+    def forget_words(self) -> None:
+        """Leave nothing in SQLite's full-text table of the words of removed replies.
+
+        Done in short transactions, so that nobody waits; nothing on PostgreSQL.
+        """
+        if self.dialect == "sqlite":
+            with self._autocommit() as connection:
+                left = connection.execute(text("SELECT 1 FROM reply_words_left LIMIT 1"))
+                if left.scalar() is not None:
+                    self._forget_words(connection)
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -91,6 +110,21 @@ class Database:
         engine = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             yield connection
+
+    @staticmethod
+    def _forget_words(connection: Connection) -> None:
+        """Merge the segments of the full-text table, which keep what was removed until then."""
+        last = connection.execute(text("SELECT max(id) FROM reply_words_left")).scalar()
+        merge = text("INSERT INTO reply_search (reply_search, rank) VALUES ('merge', :pages)")
+        changed = text("SELECT total_changes()")
+        pages, before = -_PAGES_AT_ONCE, int(connection.execute(changed).scalar_one())
+        while True:
+            connection.execute(merge, {"pages": pages})
+            after = int(connection.execute(changed).scalar_one())
+            if after - before < _CHANGES_OF_AN_IDLE_MERGE:
+                break
+            pages, before = _PAGES_AT_ONCE, after
+        connection.execute(text("DELETE FROM reply_words_left WHERE id <= :last"), {"last": last})
 
     @staticmethod
     def _run_pragma_checkpoint(connection: Connection) -> None:
@@ -209,6 +243,8 @@ def _migrate(connection: Connection) -> None:
                 f"(newest known: {head}); install the newer yogeiko that made it"
             )
         command.upgrade(config, "head")
+        if current is not None and current < _INDEX_SINCE:
+            rebuild(connection)
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -14,6 +14,7 @@ from store.learning import RESOLUTIONS
 from store.night_records import NewConflict, NewDrop, NightClaim, Resolution, StoredConflict
 from store.night_tables import ConflictRow, PairDropRow
 from store.nights import check_fence
+from store.reply_index import note_replies
 from store.tables import ReplyRow
 
 
@@ -51,11 +52,9 @@ def save_conflicts(
     LeaseError.
     """
     check_fence(session, claim)
-    session.execute(
-        delete(ConflictRow).where(
-            ConflictRow.night_date == claim.date, ConflictRow.resolved_at.is_(None)
-        )
-    )
+    open_ones = ConflictRow.night_date == claim.date, ConflictRow.resolved_at.is_(None)
+    note_replies(session, session.scalars(select(ConflictRow.reply_id).where(*open_ones)))
+    session.execute(delete(ConflictRow).where(*open_ones))
     existing_turns(session, [conflict.turn_id for conflict in conflicts])
     there: set[str] = set()
     for some in batches(conflict.reply_id for conflict in conflicts):

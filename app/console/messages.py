@@ -14,6 +14,14 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "password_weak": "パスワードは{shortest}文字以上で、5種類以上の文字を使ってください（今は{length}文字）。",
         "operator_name": "名前は1〜{longest}文字で入力してください。",
         "operator_self": "自分自身を締め出すことはできません。ほかの管理者に頼んでください。",
+        "filter_range": "点数の範囲「{value}」が読めません。「trust:3:5」のように、指標と0〜10の数を指定してください。",
+        "filter_visitor": "訪問者「{value}」では探せません。IDの先頭8文字以上（0〜9、a〜f）を入力してください。",
+        "filter_text": "検索の言葉が{length}文字あります。{longest}文字以内にしてください。",
+        "list_sort": "並び順「{value}」はありません。一覧の上の並び順から選んでください。",
+        "list_cursor": "続きの位置が今の一覧と合いません。最初のページから開き直してください。",
+        "view_name": "ビューの名前が空です。1文字以上の名前を付けてください。",
+        "view_long": "このビューの条件は長すぎて保存できません。条件を減らしてください。",
+        "views_full": "保存できるビューは{most}件までです。使わないものを削除してください。",
     },
     "en": {
         "login_needed": "You are not logged in. Please log in again.",
@@ -25,6 +33,16 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "(this one has {length}).",
         "operator_name": "A name has 1 to {longest} characters.",
         "operator_self": "You cannot lock yourself out. Ask another admin.",
+        "filter_range": "The range {value} cannot be read. Give a metric and numbers from 0 to 10, "
+        "as in trust:3:5.",
+        "filter_visitor": "Visitor {value} cannot be looked for. Give the first 8 or more characters "
+        "of an id (0-9, a-f).",
+        "filter_text": "The words to find have {length} characters. Please use {longest} at most.",
+        "list_sort": "There is no order {value}. Choose one above the list.",
+        "list_cursor": "This place is not of the present list. Please open its first page again.",
+        "view_name": "The view has no name. Please give it one.",
+        "view_long": "This view has too many conditions to be kept. Please drop some.",
+        "views_full": "You can keep {most} views. Please delete one that you do not use.",
     },
 }
 

@@ -7,6 +7,7 @@ from app.chat_api import Id
 from app.console.door import Reviewer
 from app.console.parts import Console
 from rlaif.report_verdicts import verdicts_json
+from store.adapters import list_adapters
 from store.night_records import StoredConflict, StoredPair
 from store.records import Reply, Turn
 from store.reply_detail import ReplyDetail, SafetyEvent, load_reply_detail
@@ -14,6 +15,13 @@ from store.reply_detail import ReplyDetail, SafetyEvent, load_reply_detail
 router = APIRouter(prefix="/api/console")
 
 _SHORT_ID = 8
+
+
+@router.get("/adapters")
+def read_adapters(console: Console, who: Reviewer) -> Json:
+    """The names of all versions, newest first."""
+    with console.database.reading() as session:
+        return {"adapters": [one.id for one in reversed(list_adapters(session))]}
 
 
 @router.get("/replies/{reply_id}")

@@ -2,10 +2,16 @@
 
 from fastapi import APIRouter
 
-from app.console import login_api, operators_api, reply_detail_api
+from app.console import (
+    login_api,
+    operators_api,
+    replies_api,
+    reply_detail_api,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     login_api.router,
     operators_api.router,
+    replies_api.router,
     reply_detail_api.router,
 )

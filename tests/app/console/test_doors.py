@@ -37,7 +37,12 @@ FOR_ADMINS = {
 FOR_REVIEWERS = {
     ("GET", "/api/console/me"),
     ("GET", "/api/console/replies/{reply_id}"),
+    ("GET", "/api/console/adapters"),
     ("POST", "/api/console/logout"),
+    ("GET", "/api/console/replies"),
+    ("GET", "/api/console/views"),
+    ("POST", "/api/console/views"),
+    ("DELETE", "/api/console/views/{view_id}"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 

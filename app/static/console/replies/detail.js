@@ -7,7 +7,8 @@ import { go, hashOf } from "../place.js";
 import { emptyState, tabs, when } from "../ui.js";
 import { conversation } from "./conversation.js";
 import { candidatesPart, historyPart, lineagePart, scoresPart, tokensPart } from "./detail_parts.js";
-import { readFilter } from "./filters.js";
+import { asQuery, readFilter } from "./filters.js";
+import { neighbours } from "./found.js";
 
 const PARTS = {
   scores: scoresPart,
@@ -20,11 +21,11 @@ const ORDER = Object.keys(PARTS);
 
 /** Draws the reply `id` into `root`. `query` holds the filter that it was found by. */
 export async function openDetail(root, id, query) {
-  const filter = readFilter(query);
-  const [detail, reviews, neighbours] = await Promise.all([
+  const { filter, sort } = readFilter(query);
+  const { before, after } = neighbours(id);
+  const [detail, reviews] = await Promise.all([
     get(`replies/${id}`),
     get(`replies/${id}/reviews`),
-    get("replies", { ...filter, around: id }),
   ]);
   const turn = detail.conversation.turns.find((one) => one.id === detail.turn);
   const reply = turn.replies.find((one) => one.id === id);
@@ -45,8 +46,8 @@ export async function openDetail(root, id, query) {
     );
   };
 
-  const back = () => go("replies", filter);
-  const other = (wanted) => wanted && go("replies", { ...filter, reply: wanted, part });
+  const back = () => go("replies", asQuery(filter, sort));
+  const other = (wanted) => wanted && go("replies", { ...asQuery(filter, sort), reply: wanted, part });
 
   fill(
     root,
@@ -65,14 +66,14 @@ export async function openDetail(root, id, query) {
         button({
           label: t("replies.key_previous"),
           symbol: "prev",
-          disabled: !neighbours.before,
-          press: () => other(neighbours.before),
+          disabled: !before,
+          press: () => other(before),
         }),
         button({
           label: t("replies.key_next"),
           symbol: "next",
-          disabled: !neighbours.after,
-          press: () => other(neighbours.after),
+          disabled: !after,
+          press: () => other(after),
         }),
         h("a", { class: "btn btn-quiet", href: hashOf("replay", { reply: id }) }, t("replies.replay")),
         h("a", { class: "btn btn-gold", href: hashOf("queue", { reply: id }) }, t("replies.review")),
@@ -91,8 +92,8 @@ export async function openDetail(root, id, query) {
   root.querySelector(".line-current")?.scrollIntoView({ block: "center" });
   return {
     keys: [
-      { keys: ["ArrowRight"], text: "replies.key_next", run: () => other(neighbours.after) },
-      { keys: ["ArrowLeft"], text: "replies.key_previous", run: () => other(neighbours.before) },
+      { keys: ["ArrowRight"], text: "replies.key_next", run: () => other(after) },
+      { keys: ["ArrowLeft"], text: "replies.key_previous", run: () => other(before) },
       {
         keys: ["1", "2", "3", "4", "5"],
         text: "replies.key_part",

@@ -19,31 +19,49 @@ export const METRICS = [
   "trust",
 ];
 
-const FLAGS = ["unscored", "conflict", "personal", "safety", "regenerated", "all_variants"];
-const SINGLE = ["text", "adapter", "since", "until", "visitor", "thumb", "reviewed", "sort"];
+const FLAGS = ["unscored", "conflict", "personal", "safety", "regenerated"];
+const WORDS = ["text", "adapter", "since", "until", "visitor", "thumb"];
+const TRUTHS = [...FLAGS, "reviewed", "on_screen"];
+const DAY_MS = 24 * 3600 * 1000;
+export const NOTHING = { range: [] };
 
-/** Reads a filter out of an address; unknown names are passed over. */
+/** Reads {filter, sort} out of an address; unknown names are passed over. */
 export function readFilter(query) {
-  const filter = { metric: [] };
-  for (const name of SINGLE) if (query.get(name)) filter[name] = query.get(name);
-  for (const name of FLAGS) if (query.get(name)) filter[name] = "true";
-  filter.metric = query.getAll("metric");
-  return filter;
+  const filter = { range: query.getAll("range") };
+  for (const name of WORDS) if (query.get(name)) filter[name] = query.get(name);
+  for (const name of TRUTHS) if (query.get(name)) filter[name] = query.get(name) === "true";
+  return { filter, sort: query.get("sort") ?? "newest" };
 }
 
-/** Whether anything is asked for besides an order. */
-export function isFiltered(filter) {
-  const { sort, metric, ...rest } = filter;
-  return metric.length > 0 || Object.keys(rest).length > 0;
+/** The query of an address or a route that names this filter and order. */
+export function asQuery(filter, sort = "newest") {
+  return { ...filter, sort: sort === "newest" ? null : sort };
 }
 
-/** Returns the filter bar. `change(filter)` is called with a new filter. */
-export function filterBar({ filter, adapters, change }) {
+/** Whether anything is asked for. */
+export function isFiltered({ range, ...rest }) {
+  return range.length > 0 || Object.keys(rest).length > 0;
+}
+
+/** The filter's moment at which a day of the browser's zone begins, `days` later. */
+function dayToMoment(day, days = 0) {
+  return day ? new Date(new Date(`${day}T00:00`).getTime() + days * DAY_MS).toISOString() : "";
+}
+
+function momentToDay(moment, days = 0) {
+  if (!moment) return "";
+  const at = new Date(new Date(moment).getTime() + days * DAY_MS);
+  const two = (part) => String(part).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** Returns the filter bar. `change(filter, sort)` is called with what was chosen. */
+export function filterBar({ filter, sort, adapters, change }) {
   const set = (name, value) => {
     const next = { ...filter };
-    if (value) next[name] = value;
-    else delete next[name];
-    change(next);
+    if (value === "" || value === null) delete next[name];
+    else next[name] = value;
+    change(next, sort);
   };
   const search = input({
     value: filter.text ?? "",
@@ -54,32 +72,6 @@ export function filterBar({ filter, adapters, change }) {
     maxlength: "200",
     change: (value) => set("text", value.trim()),
   });
-  const more = h(
-    "details",
-    { class: "replies-more", open: hasMore(filter) },
-    h("summary", {}, t("replies.more_filters")),
-    h(
-      "div",
-      { class: "replies-fields" },
-      field(t("replies.version"), versions(filter, adapters, set)),
-      field(t("replies.since"), date(filter.since, (value) => set("since", value))),
-      field(t("replies.until"), date(filter.until, (value) => set("until", value))),
-      field(
-        t("replies.visitor"),
-        input({ value: filter.visitor ?? "", maxlength: "32", change: (value) => set("visitor", value.trim()) }),
-        t("replies.visitor_hint"),
-      ),
-      field(t("replies.thumb"), choice("thumb", ["up", "down", "none"], filter, set)),
-      field(t("replies.reviewed"), choice("reviewed", ["yes", "no"], filter, set)),
-      metricFields(filter, change),
-      h(
-        "fieldset",
-        { class: "replies-flags" },
-        h("legend", { class: "field-label" }, t("replies.only")),
-        FLAGS.map((one) => flag(one, filter, set)),
-      ),
-    ),
-  );
   const bar = h("div", { class: "replies-filter" });
   fill(
     bar,
@@ -88,62 +80,109 @@ export function filterBar({ filter, adapters, change }) {
       { class: "row" },
       search,
       select({
-        value: filter.sort ?? "newest",
+        value: sort,
         "aria-label": t("replies.sort"),
         options: sorts(),
-        change: (value) => set("sort", value === "newest" ? "" : value),
+        change: (value) => change(filter, value),
       }),
       isFiltered(filter)
-        ? button({ text: t("replies.clear"), symbol: "close", kind: "quiet", press: () => change({ metric: [] }) })
+        ? button({
+            text: t("replies.clear"),
+            symbol: "close",
+            kind: "quiet",
+            press: () => change(NOTHING, sort),
+          })
         : null,
     ),
-    filter.metric.length
-      ? h(
-          "p",
-          { class: "row soft" },
-          filter.metric.map((one) =>
-            button({
-              text: told(one),
-              symbol: "close",
-              kind: "quiet",
-              press: () => change({ ...filter, metric: filter.metric.filter((other) => other !== one) }),
-            }),
-          ),
-        )
+    filter.range.length
+      ? h("p", { class: "row soft" }, filter.range.map((one) => rangeChip(one, filter, sort, change)))
       : null,
-    more,
+    moreFields({ filter, sort, adapters, change, set }),
   );
   return { element: bar, focus: () => search.focus() };
 }
 
-function hasMore(filter) {
-  const { text, sort, metric, ...rest } = filter;
+function moreFields({ filter, sort, adapters, change, set }) {
+  return h(
+    "details",
+    { class: "replies-more", open: hasMore(filter) },
+    h("summary", {}, t("replies.more_filters")),
+    h(
+      "div",
+      { class: "replies-fields" },
+      field(t("replies.version"), versions(filter, adapters, set)),
+      field(
+        t("replies.since"),
+        date(momentToDay(filter.since), (value) => set("since", dayToMoment(value))),
+      ),
+      field(
+        t("replies.until"),
+        date(momentToDay(filter.until, -1), (value) => set("until", dayToMoment(value, 1))),
+      ),
+      field(
+        t("replies.visitor"),
+        input({
+          value: filter.visitor ?? "",
+          maxlength: "32",
+          change: (value) => set("visitor", value.trim()),
+        }),
+        t("replies.visitor_hint"),
+      ),
+      field(t("replies.thumb"), thumbs(filter, set)),
+      field(t("replies.reviewed"), reviewed(filter, set)),
+      rangeFields(filter, sort, change),
+      h(
+        "fieldset",
+        { class: "replies-flags" },
+        h("legend", { class: "field-label" }, t("replies.only")),
+        FLAGS.map((one) => check(t(`replies.flag_${one}`), filter[one], (on) => set(one, on || ""))),
+        check(t("replies.flag_all_variants"), filter.on_screen === false, (on) =>
+          set("on_screen", on ? false : ""),
+        ),
+      ),
+    ),
+  );
+}
+
+function hasMore({ text, range, ...rest }) {
   return Object.keys(rest).length > 0;
 }
 
-function told(range) {
+function rangeChip(range, filter, sort, change) {
   const [key, low, high] = range.split(":");
   const name = metricName(key);
-  if (low && high) return t("replies.between", { name, low, high });
-  return low ? t("replies.from", { name, low }) : t("replies.to", { name, high });
+  const told =
+    low && high
+      ? t("replies.between", { name, low, high })
+      : t(low ? "replies.from" : "replies.to", { name, low, high });
+  const without = filter.range.filter((other) => other !== range);
+  return button({
+    text: told,
+    symbol: "close",
+    kind: "quiet",
+    press: () => change({ ...filter, range: without }, sort),
+  });
 }
 
 function sorts() {
-  const fixed = ["newest", "oldest", "spread", "mean", "-mean"].map((value) => ({
+  const fixed = ["newest", "oldest", "spread_down"].map((value) => ({
     value,
-    text: t(`replies.sort_${value.replace("-", "high_")}`),
+    text: t(`replies.sort_${value}`),
   }));
-  const metrics = METRICS.flatMap((key) => [
-    { value: key, text: t("replies.sort_low", { name: metricName(key) }) },
-    { value: `-${key}`, text: t("replies.sort_high", { name: metricName(key) }) },
+  const measures = ["mean", ...METRICS].flatMap((key) => [
+    { value: `${key}_up`, text: t("replies.sort_low", { name: metricName(key) }) },
+    { value: `${key}_down`, text: t("replies.sort_high", { name: metricName(key) }) },
   ]);
-  return [...fixed, ...metrics];
+  return [...fixed, ...measures];
 }
 
 function versions(filter, adapters, set) {
   return select({
     value: filter.adapter ?? "",
-    options: [{ value: "", text: t("replies.any") }, ...adapters.map((one) => ({ value: one, text: one }))],
+    options: [
+      { value: "", text: t("replies.any") },
+      ...adapters.map((one) => ({ value: one, text: one })),
+    ],
     change: (value) => set("adapter", value),
   });
 }
@@ -152,25 +191,35 @@ function date(value, change) {
   return input({ type: "date", value: value ?? "", change });
 }
 
-function choice(name, values, filter, set) {
+function thumbs(filter, set) {
+  const values = ["up", "down", "none"].map((value) => ({ value, text: t(`replies.thumb_${value}`) }));
   return select({
-    value: filter[name] ?? "",
-    options: [
-      { value: "", text: t("replies.any") },
-      ...values.map((value) => ({ value, text: t(`replies.${name}_${value}`) })),
-    ],
-    change: (value) => set(name, value),
+    value: filter.thumb ?? "",
+    options: [{ value: "", text: t("replies.any") }, ...values],
+    change: (value) => set("thumb", value),
   });
 }
 
-function flag(name, filter, set) {
-  const box = h("input", { type: "checkbox" });
-  box.checked = Boolean(filter[name]);
-  box.addEventListener("change", () => set(name, box.checked ? "true" : ""));
-  return h("label", { class: "check" }, box, t(`replies.flag_${name}`));
+function reviewed(filter, set) {
+  return select({
+    value: filter.reviewed === undefined ? "" : String(filter.reviewed),
+    options: [
+      { value: "", text: t("replies.any") },
+      { value: "true", text: t("replies.reviewed_yes") },
+      { value: "false", text: t("replies.reviewed_no") },
+    ],
+    change: (value) => set("reviewed", value === "" ? "" : value === "true"),
+  });
 }
 
-function metricFields(filter, change) {
+function check(text, on, change) {
+  const box = h("input", { type: "checkbox" });
+  box.checked = Boolean(on);
+  box.addEventListener("change", () => change(box.checked));
+  return h("label", { class: "check" }, box, text);
+}
+
+function rangeFields(filter, sort, change) {
   const which = select({
     options: ["mean", ...METRICS].map((key) => ({ value: key, text: metricName(key) })),
     "aria-label": t("replies.metric"),
@@ -181,13 +230,20 @@ function metricFields(filter, change) {
   const high = bound(t("replies.at_most"));
   const add = () => {
     if (!low.value && !high.value) return;
-    const range = `${which.value}:${low.value}:${high.value}`;
-    change({ ...filter, metric: [...filter.metric, range] });
+    const range = [...filter.range, `${which.value}:${low.value}:${high.value}`];
+    change({ ...filter, range }, sort);
   };
   return h(
     "fieldset",
     { class: "replies-metric" },
     h("legend", { class: "field-label" }, t("replies.metric")),
-    h("div", { class: "row" }, which, low, high, button({ text: t("replies.add"), kind: "quiet", press: add })),
+    h(
+      "div",
+      { class: "row" },
+      which,
+      low,
+      high,
+      button({ text: t("replies.add"), kind: "quiet", press: add }),
+    ),
   );
 }

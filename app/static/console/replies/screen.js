@@ -3,11 +3,12 @@
 import { button, fill, h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { get } from "../api.js";
-import { go, hashOf, stay } from "../place.js";
+import { go, stay } from "../place.js";
 import { attempt, count, emptyState, errorState, loadingState } from "../ui.js";
 import { bulkMenu } from "./bulk.js";
 import { openDetail } from "./detail.js";
-import { filterBar, isFiltered, readFilter } from "./filters.js";
+import { asQuery, filterBar, isFiltered, readFilter } from "./filters.js";
+import { remember } from "./found.js";
 import { replyTable } from "./table.js";
 import { viewsMenu } from "./views.js";
 
@@ -19,7 +20,7 @@ export async function open(root, place) {
 
 async function openList(root, { query, me }) {
   const state = {
-    filter: readFilter(query),
+    ...readFilter(query),
     rows: [],
     next: null,
     total: null,
@@ -31,21 +32,18 @@ async function openList(root, { query, me }) {
   const result = h("div", { class: "replies-result", "aria-live": "off" });
   let focusSearch = () => {};
 
-  const change = (filter) => {
-    state.filter = filter;
-    stay(filter);
+  const change = (filter, sort) => {
+    Object.assign(state, { filter, sort });
+    stay(asQuery(filter, sort));
     drawBar();
     void load();
   };
 
   function drawBar() {
-    const filters = filterBar({ filter: state.filter, adapters: state.adapters, change });
+    const { filter, sort, adapters } = state;
+    const filters = filterBar({ filter, sort, adapters, change });
     focusSearch = filters.focus;
-    fill(
-      bar,
-      viewsMenu({ filter: state.filter, change }),
-      filters.element,
-    );
+    fill(bar, viewsMenu({ filter, sort, change }), filters.element);
   }
 
   async function load(cursor = null) {
@@ -53,11 +51,12 @@ async function openList(root, { query, me }) {
     state.asking = new AbortController();
     if (!cursor) fill(result, loadingState());
     try {
-      const answer = await get("replies", { ...state.filter, cursor }, state.asking.signal);
+      const answer = await get("replies", { ...asQuery(state.filter, state.sort), cursor }, state.asking.signal);
       state.rows = cursor ? [...state.rows, ...answer.replies] : answer.replies;
       state.next = answer.next;
       state.total = answer.count;
       if (!cursor) state.marked = 0;
+      remember(state.rows);
       drawResult();
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -93,7 +92,7 @@ async function openList(root, { query, me }) {
     );
   }
 
-  const openRow = (row) => go("replies", { ...state.filter, reply: row.id });
+  const openRow = (row) => go("replies", { ...asQuery(state.filter, state.sort), reply: row.id });
 
   const move = (by) => {
     if (!state.rows.length) return;
@@ -133,7 +132,7 @@ async function openList(root, { query, me }) {
         text: "replies.key_review",
         run: () =>
           state.rows[state.marked] &&
-          window.location.assign(hashOf("queue", { reply: state.rows[state.marked].id })),
+          go("queue", { reply: state.rows[state.marked].id }),
       },
     ],
     close: () => state.asking?.abort(),

@@ -76,7 +76,7 @@ function moment(row) {
     "div",
     { class: "soft" },
     h("p", {}, when(row.at)),
-    h("p", { title: row.visitor }, t("replies.visitor_is", { id: row.visitor })),
+    h("p", {}, t("replies.visitor_is", { id: row.visitor })),
     row.adapter ? h("p", { class: "replies-version", title: row.adapter }, row.adapter) : null,
   );
 }

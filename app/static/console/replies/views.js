@@ -8,8 +8,8 @@ import { isFiltered } from "./filters.js";
 
 const SCREEN = "replies";
 
-/** Returns the row of saved views; `change(filter)` applies one. */
-export function viewsMenu({ filter, change }) {
+/** Returns the row of saved views; `change(filter, sort)` applies one. */
+export function viewsMenu({ filter, sort, change }) {
   const row = h("div", { class: "row replies-views" });
 
   async function draw() {
@@ -24,7 +24,7 @@ export function viewsMenu({ filter, change }) {
           button({
             text: view.name,
             kind: "quiet",
-            press: () => change({ metric: [], ...view.query }),
+            press: () => change(view.query.filter, view.query.sort),
           }),
           button({
             label: t("replies.view_remove", { name: view.name }),
@@ -52,7 +52,7 @@ export function viewsMenu({ filter, change }) {
     const name = input({ maxlength: "60", autofocus: true });
     const keep = async (event) => {
       event.preventDefault();
-      const body = { screen: SCREEN, name: name.value.trim(), query: filter };
+      const body = { screen: SCREEN, name: name.value.trim(), query: { filter, sort } };
       if (!(await attempt(() => send("POST", "views", body)))) return;
       dialog.close();
       toast(t("replies.view_saved", { name: body.name }));
