@@ -48,17 +48,7 @@ def freeze_trust(
 def list_trust(session: Session, night_date: str) -> list[TrustRecord]:
     """Return the trust a night was frozen with, in order of the metrics' names."""
     wanted = select(NightTrustRow).where(NightTrustRow.night_date == night_date)
-    return [
-        TrustRecord(
-            metric=row.metric,
-            weight=row.weight,
-            kappa=row.kappa,
-            low=row.low,
-            high=row.high,
-            reviews=row.reviews,
-        )
-        for row in session.scalars(wanted.order_by(NightTrustRow.metric))
-    ]
+    return [trust_record(row) for row in session.scalars(wanted.order_by(NightTrustRow.metric))]
 
 
 def save_rewards(
@@ -158,6 +148,18 @@ def list_reward_pairs(session: Session, night_date: str) -> list[RewardPair]:
         )
         for pair, one, other in session.execute(wanted)
     ]
+
+
+def trust_record(row: NightTrustRow) -> TrustRecord:
+    """Return a row as what goes out of this room."""
+    return TrustRecord(
+        metric=row.metric,
+        weight=row.weight,
+        kappa=row.kappa,
+        low=row.low,
+        high=row.high,
+        reviews=row.reviews,
+    )
 
 
 def reward_record(row: NightRewardRow) -> RewardRecord:
