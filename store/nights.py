@@ -61,6 +61,7 @@ def claim_night(
             session.execute(delete(table).where(table.night_date == date))
         row.settings = settings
     if row.status == _ONLY_REHEARSED:
+        _forget_worth(session, date)
         row.settings, row.started_at = settings, now
     row.status, row.finished_at, row.decision = "running", None, None
     return _lend(session, row, owner, now + lease)
@@ -79,6 +80,8 @@ def hold_for_rehearsal(
         row = _insert(session, date, {}, now, status=_ONLY_REHEARSED)
     if not _may_take(row, force=force, now=now):
         return None
+    if row.status == _ONLY_REHEARSED:
+        _forget_worth(session, date)
     return _lend(session, row, owner, now + lease)
 
 
@@ -220,6 +223,12 @@ def _may_take(row: NightRow, *, force: bool, now: datetime) -> bool:
         return False
     free = row.status in OPEN or row.status == _ONLY_REHEARSED
     return free or (force and row.status != "published")
+
+
+def _forget_worth(session: Session, date: str) -> None:
+    """Let trust and rewards be asked for anew: operators may have reviewed since the rehearsal."""
+    for table in (NightTrustRow, NightRewardRow):
+        session.execute(delete(table).where(table.night_date == date))
 
 
 def _lend(session: Session, row: NightRow, owner: str, until: datetime) -> NightClaim:
