@@ -1,4 +1,4 @@
-"""`yogeiko evaluator`: fit the embedded evaluator's heads, score replies with them."""
+"""`yogeiko evaluator`: fit the embedded evaluator's heads, score replies, compare with people."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +9,7 @@ import click
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from app.clock import utc_now
+from app.commands.evaluator_agreement import agreement
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card, existing_heads, load_base
 from app.settings import Settings, load_settings
@@ -29,7 +30,7 @@ from store.database import open_database
 
 @click.group("evaluator")
 def command() -> None:
-    """Who judges the replies: fit, score."""
+    """Who judges the replies: fit, score, agreement."""
 
 
 @command.command("fit")
@@ -128,6 +129,9 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
             continue
         figures = (f"{m.japanese} {verdict.values[m.key]:.1f}" for m in METRICS)
         click.echo(f"    {'  '.join(figures)}")
+
+
+command.add_command(agreement)
 
 
 def _reviews(settings: Settings) -> Reviews:
