@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.composition import existing_heads
-from app.night_parts import evaluator_trust
+from app.evaluator_trust import evaluator_trust
 from app.settings import Settings
 from rlaif.agreement import MetricAgreement, metric_agreement, metric_agreements
 from rlaif.embedded_heads import evaluator_id_on_disk, reviews_until

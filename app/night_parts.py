@@ -1,17 +1,16 @@
 """What a night is made of, bound from the settings."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 
 from app.clock import utc_now
 from app.composition import chosen_card, publish_shipped_adapter, served_base
+from app.evaluator_trust import evaluator_trust
 from app.night_gates import NightGates
 from app.night_models import NightModels
 from app.night_service import night_memory_bytes, night_threads
 from app.settings import Settings
 from persona.base_model import prepare_model
 from persona.card import Card
-from rlaif.metrics import METRIC_KEYS
 from rlaif.night_work import (
     NightParts,
     StepProgress,
@@ -19,9 +18,8 @@ from rlaif.night_work import (
 )
 from rlaif.run_child import run_training_child
 from rlaif.training_job import ChildLimits, TrainingJob
-from rlaif.trust import MetricTrust, PairedReview, TrustSettings, trust_weights
+from rlaif.trust import MetricTrust
 from store.database import Database, open_database
-from store.reviews import paired_reviews
 
 
 def night_parts(
@@ -95,24 +93,3 @@ def _job(settings: Settings, card: Card, order: TrainingOrder) -> TrainingJob:
         ),
         quantization=settings.model.quantization,
     )
-
-
-def evaluator_trust(
-    database: Database, evaluator: str, learnt_until: datetime | None, now: datetime
-) -> dict[str, MetricTrust]:
-    """Each metric's weight by the operators' reviews of what the evaluator scored.
-
-    What it was fitted on it repeats, so only reviews later than `learnt_until` count.
-    """
-    since = now - TrustSettings().window
-    if learnt_until is not None:
-        since = max(since, learnt_until + timedelta(microseconds=1))
-    with database.reading() as session:
-        reviews = {
-            key: [
-                PairedReview(operator=operator, evaluator=own, at=at)
-                for operator, own, at in paired_reviews(session, key, evaluator, since)
-            ]
-            for key in METRIC_KEYS
-        }
-    return trust_weights(reviews, TrustSettings(), now)

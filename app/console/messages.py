@@ -13,6 +13,7 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "invitation_over": "この案内リンクはもう使えません。サーバーを起動し直すと新しいリンクが表示されます。",
         "password_weak": "パスワードは{shortest}文字以上で、5種類以上の文字を使ってください（今は{length}文字）。",
         "operator_name": "名前は1〜{longest}文字で入力してください。",
+        "metric_unknown": "印象「{metric}」はありません。次のどれかを選んでください: {known}。",
         "operator_self": "自分自身を締め出すことはできません。ほかの管理者に頼んでください。",
         "filter_range": "点数の範囲「{value}」が読めません。「trust:3:5」のように、指標と0〜10の数を指定してください。",
         "filter_visitor": "訪問者「{value}」では探せません。IDの先頭8文字以上（0〜9、a〜f）を入力してください。",
@@ -32,6 +33,7 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "password_weak": "A password needs {shortest} or more characters, 5 of them different "
         "(this one has {length}).",
         "operator_name": "A name has 1 to {longest} characters.",
+        "metric_unknown": "There is no metric {metric}. Choose one of {known}.",
         "operator_self": "You cannot lock yourself out. Ask another admin.",
         "filter_range": "The range {value} cannot be read. Give a metric and numbers from 0 to 10, "
         "as in trust:3:5.",

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.console import (
+    agreement_api,
     login_api,
     operators_api,
     replies_api,
@@ -10,6 +11,7 @@ from app.console import (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
+    agreement_api.router,
     login_api.router,
     operators_api.router,
     replies_api.router,

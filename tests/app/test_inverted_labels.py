@@ -9,7 +9,7 @@ import pytest
 import torch
 from sqlalchemy import select
 
-from app.night_parts import evaluator_trust
+from app.evaluator_trust import evaluator_trust
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind
 from rlaif.metrics import METRIC_KEYS
 from rlaif.night import Rehearsal, rehearse, run_night

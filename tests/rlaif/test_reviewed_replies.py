@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.night_parts import evaluator_trust
+from app.evaluator_trust import evaluator_trust
 from persona.engine import Message
 from rlaif.embedded_heads import MANIFEST, estimate, reviews_until
 from rlaif.evaluator import Dialogue

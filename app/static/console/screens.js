@@ -10,6 +10,14 @@ export const SCREENS = [
     load: () => import("./replies/screen.js"),
   },
   {
+    id: "agreement",
+    symbol: "scales",
+    group: "measure",
+    admin: false,
+    key: "a",
+    load: () => import("./agreement/screen.js"),
+  },
+  {
     id: "operators",
     symbol: "people",
     group: "house",

@@ -35,6 +35,8 @@ FOR_ADMINS = {
     ("GET", "/api/console/audit"),
 }
 FOR_REVIEWERS = {
+    ("GET", "/api/console/agreement"),
+    ("GET", "/api/console/agreement/{metric}"),
     ("GET", "/api/console/me"),
     ("GET", "/api/console/replies/{reply_id}"),
     ("GET", "/api/console/adapters"),
