@@ -63,12 +63,18 @@ class AgreementReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricReport:
-    """One metric: its figures, every rating behind them, and what its trust alone would change."""
+    """One metric: its figures, every rating behind them, and what its trust alone would change.
+
+    `share` None: the night's settings leave it out of the reward. `nights`: what past ones were
+    frozen with. `without`: as `change`, were it not trusted at all.
+    """
 
     judge: Judge
     agreement: MetricAgreement
     trust: MetricTrust
     replies: tuple[RatedReply, ...]
+    share: MetricShare | None
+    nights: Mapping[str, TrustRecord]
     night: str | None
     change: PairingChange
     without: PairingChange
@@ -110,21 +116,29 @@ def agreement_report(
     )
 
 
-def metric_report(database: Database, judge: Judge, metric: str, now: datetime) -> MetricReport:
+def metric_report(
+    settings: Settings, database: Database, judge: Judge, metric: str, now: datetime
+) -> MetricReport:
     """Everything about one metric. Raises ValueError when it is not one of the twelve."""
     with database.reading() as session:
         replies = paired_ratings(session, judge.id, now - _HISTORY)
+        nights = list_trust_history(session, nights=_NIGHTS)
     past = _past_night(database)
     trust = evaluator_trust(database, judge.id, judge.learnt_until, now)
     agreement = metric_agreement(metric, replies, learnt_until=judge.learnt_until)
+    weights = {key: one.weight for key, one in trust.items()}
     margin = ProposalSettings().margin
     return MetricReport(
         judge=judge,
         agreement=agreement,
         trust=trust[metric],
         replies=tuple(one for one in replies if metric in one.ratings),
+        share=metric_shares(settings.night.metrics, weights).get(metric),
+        nights={
+            date: one for date, frozen in nights.items() for one in frozen if one.metric == metric
+        },
         night=past.date,
-        change=repair(past.pairs, {metric: trust[metric].weight}, margin=margin),
+        change=repair(past.pairs, {metric: weights[metric]}, margin=margin),
         without=repair(past.pairs, {metric: 0.0}, margin=margin),
     )
 

@@ -6,9 +6,11 @@ from app.agreement import AgreementReport, MetricReport
 from persona.estimates import Estimate
 from rlaif.agreement import Agreement, MetricAgreement
 from rlaif.agreement_drift import Drift, WindowFigure
+from rlaif.metrics import METRIC_KEYS
 from rlaif.pair_proposals import ProposalSettings
 from rlaif.trust import MetricTrust, TrustSettings
 from rlaif.trust_effect import MetricShare, PairingChange
+from store.night_records import TrustRecord
 
 
 def report_json(report: AgreementReport) -> dict[str, object]:
@@ -29,10 +31,7 @@ def report_json(report: AgreementReport) -> dict[str, object]:
         "nights": [
             {
                 "date": date,
-                "trust": {
-                    one.metric: {"weight": one.weight, "kappa": one.kappa, "reviews": one.reviews}
-                    for one in frozen
-                },
+                "trust": {one.metric: _frozen(one) for one in frozen},
             }
             for date, frozen in report.nights.items()
         ],
@@ -48,6 +47,9 @@ def metric_json(report: MetricReport) -> dict[str, object]:
         "rules": rules_json(),
         **agreement_json(report.agreement),
         **trust_json(report.trust),
+        "share": share_json(report.share),
+        "metrics": list(METRIC_KEYS),
+        "nights": [{"date": date, **_frozen(one)} for date, one in report.nights.items()],
         "ratings": [
             {
                 "reply": reply.reply_id,
@@ -126,6 +128,10 @@ def change_json(change: PairingChange) -> dict[str, object]:
         "under_margin": change.count("under_margin"),
         "reversed": change.count("reversed"),
     }
+
+
+def _frozen(one: TrustRecord) -> dict[str, object]:
+    return {"weight": one.weight, "kappa": one.kappa, "reviews": one.reviews}
 
 
 def _sides(one: Agreement) -> dict[str, object]:

@@ -5,8 +5,9 @@ the order of the replies explains: the replies are put into random orders, each 
 many earlier and newest ones. When nothing changed every order is as likely as the true one, so a
 share `level` of looks raises an alarm by mistake, whatever the ratings look like.
 
-Twelve metrics are looked at together; at 0.05 / 12 a metric (Bonferroni) at most one look in twenty
-at all twelve does. Each further look has that chance again.
+Two comparisons of each of twelve metrics are looked at together, so each is tested at 0.05 / 24
+(Bonferroni): at most one look in twenty at all of them raises any. Each further look has that chance
+again.
 
 Source: Pitman, "Significance tests which may be applied to samples from any populations" (1937).
 """
@@ -34,7 +35,7 @@ from rlaif.metrics import METRICS
 
 WINDOW, STEP = 40, 10
 FEWEST = 10
-LEVEL = 0.05 / len(METRICS)
+LEVEL = 0.05 / (2 * len(METRICS))
 _ORDERS = 1999
 _DRAWS = 300
 _NEWEST_WINDOWS = 60
@@ -87,8 +88,10 @@ def windows(rated: Sequence[TimedPairs], *, seed: int = 0) -> tuple[WindowFigure
     """
     if len(rated) < FEWEST:
         return ()
-    ends = sorted(range(len(rated), min(WINDOW, len(rated)) - 1, -STEP))[-_NEWEST_WINDOWS:]
-    return tuple(_window(rated[max(0, end - WINDOW) : end], seed) for end in ends)
+    size = min(WINDOW, len(rated))
+    ends = sorted(range(len(rated), size - 1, -STEP))[-_NEWEST_WINDOWS:]
+    draws = redraw(size, _DRAWS, seed)
+    return tuple(_window(rated[end - size : end], draws) for end in ends)
 
 
 def drift(rated: Sequence[TimedPairs], *, level: float = LEVEL, seed: int = 0) -> Drift:
@@ -130,9 +133,8 @@ def _kappa(rated: Sequence[TimedPairs], seed: int) -> Estimate | None:
     return interval(lambda taken: kappas(pairs, pairs.taken(taken)), draws)
 
 
-def _window(rated: Sequence[TimedPairs], seed: int) -> WindowFigure:
+def _window(rated: Sequence[TimedPairs], draws: Floats) -> WindowFigure:
     pairs = pairs_of([one.pairs for one in rated])
-    draws = redraw(pairs.units, _DRAWS, seed)
     return WindowFigure(
         since=rated[0].at,
         until=rated[-1].at,

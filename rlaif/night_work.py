@@ -218,7 +218,7 @@ class NightWork:
         Raises LeaseError.
         """
         if self._trust is None:
-            asked = [_trust_record(one) for one in self.parts.trust().values()]
+            asked = [trust_record(one) for one in self.parts.trust().values()]
             with self.writing() as session:
                 frozen = freeze_trust(session, self.claim, asked)
             self._trust = {one.metric: one.weight for one in frozen}
@@ -286,7 +286,8 @@ class NightWork:
         )
 
 
-def _trust_record(trust: MetricTrust) -> TrustRecord:
+def trust_record(trust: MetricTrust) -> TrustRecord:
+    """A metric's trust as a night is frozen with it."""
     kappa = trust.kappa
     return TrustRecord(
         metric=trust.metric,

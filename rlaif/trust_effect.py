@@ -83,10 +83,13 @@ def repair(
 ) -> PairingChange:
     """The scored pairs of a night under another trust.
 
-    A pair that fell below 0 is reversed; below `margin` (points, > 0) it would not have been made. Pairs that a person decided keep whatever the scores say and are left out; pairs that only
-    the new trust would make are not known here.
+    A pair that fell below 0 is reversed; below `margin` (points, > 0) it would not have been made.
+    Left out are pairs that a person decided, which keep whatever the scores say, and those that had
+    less than `margin` under another night's settings. Pairs that only the new trust would make are
+    not known here.
     """
     changed = [_change(pair, trust, margin) for pair in pairs if pair.source == "score"]
+    changed = [one for one in changed if one.before >= margin]
     changed.sort(key=lambda one: (one.after - one.before, one.pair_id))
     return PairingChange(pairs=tuple(changed))
 

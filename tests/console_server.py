@@ -7,7 +7,7 @@ from pathlib import Path
 from app.settings import load_settings
 from store.database import open_database
 from store.operators import has_operator
-from tests.app.console.seed_agreement import seed_reviews
+from tests.app.console.seed_agreement import seed_past_trust, seed_reviews
 from tests.app.console.seed_console import seed_night, seed_operators
 from tests.fake_server import run
 
@@ -22,6 +22,7 @@ def seed(home: Path) -> None:
         seed_operators(database)
         seed_night(database, settings.nights_folder)
         seed_reviews(database)
+        seed_past_trust(database)
     database.close()
 
 

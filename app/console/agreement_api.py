@@ -33,4 +33,6 @@ def read_metric(
         known = ", ".join(METRIC_KEYS)
         raise ConsoleError("metric_unknown", status=404, metric=metric[:40], known=known)
     judge = night_judge(console.settings, console.database, evaluator)
-    return metric_json(metric_report(console.database, judge, metric, console.now()))
+    return metric_json(
+        metric_report(console.settings, console.database, judge, metric, console.now())
+    )

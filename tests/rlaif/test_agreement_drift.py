@@ -35,7 +35,7 @@ def test_false_alarms_are_as_rare_as_stated() -> None:
         allowed = level * looks + 3 * (level * (1 - level) * looks) ** 0.5
         assert (p_values <= level).sum() <= allowed
         assert (p_values <= level).sum() >= allowed - 6 * (level * (1 - level) * looks) ** 0.5
-    assert sum(one.verdict == "fallen" for one in found) <= 6  # 0.0042 x 400 = 1.7
+    assert sum(one.verdict == "fallen" for one in found) <= 5  # 0.0021 x 400 = 0.8
 
 
 def test_a_reversal_of_the_newest_is_seen() -> None:

@@ -85,3 +85,8 @@ def test_shares_with_and_without_trust() -> None:
     assert (topic.weight, topic.counted, topic.share) == pytest.approx((0.25, 0.25, 0.4))
     nothing = metric_shares({"ease": 1.0}, {"ease": 0.0})["ease"]
     assert (nothing.counted, nothing.share) == (0.0, 0.0)
+
+
+def test_a_pair_that_never_had_the_margin_tells_nothing_of_trust() -> None:
+    pair = _pair("p", _reward(1.0, ease=8.1), _reward(1.0, ease=8), "score")
+    assert repair([pair], {"ease": 0.0}, margin=0.3).pairs == ()

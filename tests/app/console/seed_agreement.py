@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.clock import utc_now
+from app.evaluator_trust import evaluator_trust
 from rlaif.embedded_heads import SHIPPED_HEADS, evaluator_id_on_disk
 from rlaif.metrics import METRIC_KEYS
+from rlaif.night_work import trust_record
 from store.database import Database
 from store.night_records import NewReview, Scored
+from store.nights import claim_night, finish_night
 from store.reviews import append_review
+from store.rewards import freeze_trust
 from store.scores import append_score
 from tests.store.rehearsal import talk
 
@@ -79,6 +83,34 @@ def seed_reviews(database: Database) -> None:
                 append_score(session, scored, now=later)
                 for review in _reviews(reply, truth, number, rng):
                     append_review(session, review, now=later)
+
+
+def seed_past_trust(database: Database) -> None:
+    """Add nights that were skipped, with the trust that the reviews of their day gave."""
+    evaluator = evaluator_id_on_disk(SHIPPED_HEADS)
+    for days in range(30, 3, -2):
+        moment = utc_now() - timedelta(days=days)
+        trust = evaluator_trust(database, evaluator, None, moment).values()
+        with database.session() as session:
+            claim = claim_night(
+                session,
+                moment.date().isoformat(),
+                owner="test",
+                lease=timedelta(hours=1),
+                now=moment,
+                settings={},
+            )
+            if claim is None:
+                continue
+            freeze_trust(session, claim, [trust_record(one) for one in trust])
+            finish_night(
+                session,
+                claim,
+                status="skipped",
+                decision="8 pairs may be trained on, 64 are needed; they are kept for the next nights",
+                adapter_id=None,
+                now=moment + timedelta(minutes=3),
+            )
 
 
 def _own(key: str, truth: float, number: int, rng: random.Random) -> float:

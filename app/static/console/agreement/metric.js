@@ -10,11 +10,11 @@ import { fates, figure, scatter, weightBar } from "./pictures.js";
 
 const PAIRS_SHOWN = 8;
 
-/** Opens a metric. `report`: of all metrics; `asked`: the query that both were read with. */
-export async function openMetric(root, { metric, asked, report }) {
+/** Opens a metric; `asked` is the query it is read with. */
+export async function openMetric(root, { metric, asked }) {
   const one = await get(`agreement/${encodeURIComponent(metric)}`, asked);
-  const names = report.metrics.map((each) => each.metric);
   const step = (by) => {
+    const names = one.metrics;
     const at = (names.indexOf(metric) + by + names.length) % names.length;
     go("agreement", { ...asked, metric: names[at] });
   };
@@ -25,12 +25,20 @@ export async function openMetric(root, { metric, asked, report }) {
     h(
       "div",
       { class: "metric-grid" },
-      panel(t("agreement.figures_title"), figures(one), h("p", { class: "soft" }, t("agreement.figures_hint"))),
-      scatterPanel(one),
-      panel(t("agreement.history_title"), history(one), h("p", { class: "soft" }, t("agreement.history_hint"))),
-      driftPanel(one),
-      panel(t("agreement.weights_title"), weights(one, report)),
-      effect(one, report),
+      h(
+        "div",
+        { class: "metric-column" },
+        panel(t("agreement.figures_title"), figures(one), soft("agreement.figures_hint")),
+        panel(t("agreement.history_title"), history(one), soft("agreement.history_hint")),
+        driftPanel(one),
+      ),
+      h(
+        "div",
+        { class: "metric-column" },
+        scatterPanel(one),
+        effect(one),
+        panel(t("agreement.weights_title"), weights(one)),
+      ),
     ),
   );
   return {
@@ -40,6 +48,10 @@ export async function openMetric(root, { metric, asked, report }) {
       { keys: ["Escape"], text: "agreement.key_back", run: back },
     ],
   };
+}
+
+function soft(key) {
+  return h("p", { class: "soft" }, t(key));
 }
 
 function heading(one, { back, step }) {
@@ -79,8 +91,15 @@ function figures(one) {
     ["agreement.gap", "gap", 1],
   ];
   const cell = (part, key, digits) => {
-    if (key !== "kappa" && !part[key]) return h("td", { class: "soft" }, "–");
-    return h("td", {}, figure(part, key, digits));
+    const found = part[key];
+    if (!found) return h("td", { class: "soft" }, key === "kappa" ? figure(part) : "–");
+    const span = { low: number(found.low, digits), high: number(found.high, digits) };
+    return h(
+      "td",
+      {},
+      h("strong", {}, number(found.value, digits)),
+      h("span", { class: "span" }, t("agreement.span", span)),
+    );
   };
   return h(
     "div",
@@ -104,7 +123,7 @@ function figures(one) {
 function scatterPanel(one) {
   const both = one.ratings.filter((each) => each.evaluator !== null);
   if (!both.length) {
-    return panel(t("agreement.scatter_title"), h("p", { class: "soft" }, t("agreement.scatter_none")));
+    return panel(t("agreement.scatter_title"), soft("agreement.scatter_none"));
   }
   return panel(
     t("agreement.scatter_title"),
@@ -115,13 +134,13 @@ function scatterPanel(one) {
       h("span", {}, h("i", { class: "swatch colour-0" }), t("agreement.sees")),
       h("span", {}, h("i", { class: "swatch colour-2" }), t("agreement.blind")),
     ),
-    h("p", { class: "soft" }, t("agreement.scatter_hint")),
+    soft("agreement.scatter_hint"),
   );
 }
 
 function history(one) {
   const windows = [...one.history, ...one.people_history].filter((each) => each.kappa);
-  if (!windows.length) return h("p", { class: "soft" }, t("agreement.history_none"));
+  if (!windows.length) return soft("agreement.history_none");
   const moments = [...new Set(windows.map((each) => each.until))].sort();
   const line = (name, some) => ({
     name: t(name),
@@ -174,17 +193,17 @@ function driftPanel(one) {
     t("agreement.drift_title"),
     line("agreement.with_evaluator", one.drift),
     line("agreement.with_people", one.people_drift),
-    h("p", { class: "soft" }, t("agreement.alarm_hint")),
+    soft("agreement.alarm_hint"),
   );
 }
 
-function weights(one, report) {
-  const nights = report.nights.filter((night) => night.trust[one.metric]);
-  if (!nights.length) return h("p", { class: "soft" }, t("agreement.weights_none"));
+function weights(one) {
+  const { nights } = one;
+  if (!nights.length) return soft("agreement.weights_none");
   const points = nights.map((night, x) => ({
     x,
-    y: night.trust[one.metric].weight,
-    title: `${night.date}: ${number(night.trust[one.metric].weight)}`,
+    y: night.weight,
+    title: `${night.date}: ${number(night.weight)}`,
   }));
   points.push({ x: nights.length, y: one.weight, title: `${t("agreement.now")}: ${number(one.weight)}` });
   return lineChart({
@@ -196,8 +215,8 @@ function weights(one, report) {
   });
 }
 
-function effect(one, report) {
-  const share = report.metrics.find((each) => each.metric === one.metric)?.share;
+function effect(one) {
+  const { share } = one;
   const percent = (value) => number(100 * value, 1);
   const { night, pairs, without, changed } = one.pairing;
   return panel(
@@ -220,7 +239,7 @@ function effect(one, report) {
           h("p", { class: "soft" }, t("agreement.without", { under: without.under_margin, reversed: without.reversed })),
           changed.length ? changedPairs(changed) : null,
         ]
-      : h("p", { class: "soft" }, t("agreement.pairing_none")),
+      : soft("agreement.pairing_none"),
   );
 }
 

@@ -44,7 +44,17 @@ export function intervals(metric) {
     "div",
     { class: "interval-pair" },
     line(metric.evaluator_people, "agreement.with_evaluator", 0),
-    line(metric.people_people, "agreement.with_people", 2),
+    line(metric.people_people, "agreement.with_people", 1),
+  );
+}
+
+/** The ends and the middle of the scale that `intervals` draws on. */
+export function scale() {
+  return h(
+    "span",
+    { class: "interval scale", "aria-hidden": "true" },
+    h("span", {}),
+    h("span", { class: "scale-marks" }, ["-1", "0", "1"].map((mark) => h("span", {}, mark))),
   );
 }
 
@@ -52,7 +62,7 @@ export function intervals(metric) {
 export function sparkline(metric) {
   const [width, height] = [110, 36];
   const points = metric.history.filter((one) => one.kappa);
-  if (points.length < 2) return h("span", { class: "soft" }, "–");
+  if (points.length < 2) return null;
   const x = (at) => 4 + (at / (points.length - 1)) * (width - 8);
   const y = (value) => height - 4 - ((Math.max(-1, value) + 1) / 2) * (height - 8);
   const path = points.map((one, at) => `${at ? "L" : "M"}${x(at)} ${y(one.kappa.value)}`).join("");
@@ -61,7 +71,7 @@ export function sparkline(metric) {
     "svg",
     {
       viewBox: `0 0 ${width} ${height}`,
-      class: `sparkline ${metric.drift.verdict === "fallen" ? "colour-1" : "colour-0"}`,
+      class: `sparkline colour-0 ${metric.drift.verdict === "fallen" ? "sparkline-fallen" : ""}`,
       role: "img",
       "aria-label": `${t("agreement.trend")}: ${number(points[0].kappa.value)} → ${number(last.value)}`,
     },
@@ -122,7 +132,7 @@ export function fates(change) {
 /** The evaluator's scores across, people's up. `ratings` of the route; `press(reply)` opens one. */
 export function scatter(ratings, press) {
   const size = 360;
-  const edge = { left: 44, bottom: 40, rest: 14 };
+  const edge = { left: 34, bottom: 40, rest: 28 };
   const x = (value) => edge.left + (value / 10) * (size - edge.left - edge.rest);
   const y = (value) => size - edge.bottom - (value / 10) * (size - edge.bottom - edge.rest);
   const grid = [0, 2, 4, 6, 8, 10].flatMap((at) => [
@@ -131,8 +141,6 @@ export function scatter(ratings, press) {
     words(x(at), size - edge.bottom + 16, String(at), "middle"),
     words(edge.left - 8, y(at) + 4, String(at), "end"),
   ]);
-  const upright = words(12, size / 2, t("agreement.scatter_y"), "middle");
-  upright.setAttribute("transform", `rotate(-90 12 ${size / 2})`);
   const dots = ratings.map((one, at) => dot(one, at, { x, y, press }));
   return svg(
     "svg",
@@ -145,7 +153,7 @@ export function scatter(ratings, press) {
     grid,
     svg("line", { x1: x(0), y1: y(0), x2: x(10), y2: y(10), class: "chart-mark" }),
     words((x(0) + x(10)) / 2, size - 6, t("agreement.scatter_x"), "middle"),
-    upright,
+    words(4, 12, t("agreement.scatter_y"), "start"),
     dots,
   );
 }

@@ -6,14 +6,14 @@ import { get } from "../api.js";
 import { go } from "../place.js";
 import { chip, emptyState, field, metricName, number, panel, select, when } from "../ui.js";
 import { openMetric } from "./metric.js";
-import { fates, intervals, sparkline, weightBar } from "./pictures.js";
+import { fates, intervals, scale, sparkline, weightBar } from "./pictures.js";
 
 /** Opens all metrics, or the one that the address names. */
 export async function open(root, { query }) {
   const asked = { evaluator: query.get("evaluator") ?? "" };
   const metric = query.get("metric");
+  if (metric) return openMetric(root, { metric, asked });
   const report = await get("agreement", asked);
-  if (metric) return openMetric(root, { metric, asked, report });
 
   const keys = report.metrics.map((one) => one.metric);
   const show = (one) => go("agreement", { ...asked, metric: one.metric });
@@ -129,7 +129,7 @@ function table(report, show) {
       "table",
       { class: "table" },
       h("caption", { class: "unseen" }, t("agreement.title")),
-      h("thead", {}, h("tr", {}, titles.map((key) => h("th", { scope: "col" }, t(`agreement.${key}`))))),
+      h("thead", {}, h("tr", {}, titles.map((key) => h("th", { scope: "col" }, t(`agreement.${key}`), key === "agreement" ? scale() : null)))),
       h("tbody", {}, report.metrics.map(row)),
     ),
   );
@@ -138,7 +138,8 @@ function table(report, show) {
 /** A number with its sign, "–" for none. */
 function signed(value) {
   if (value === null || value === undefined) return "–";
-  return `${value > 0 ? "+" : ""}${number(value, 1)}`;
+  const rounded = Math.round(10 * value) / 10 || 0;
+  return `${rounded > 0 ? "+" : ""}${number(rounded, 1)}`;
 }
 
 function notes(one) {
