@@ -9,7 +9,9 @@ import pytest
 import torch
 from sqlalchemy import select
 
+from app.agreement import Judge, agreement_report
 from app.evaluator_trust import evaluator_trust
+from app.settings import load_settings
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind
 from rlaif.metrics import METRIC_KEYS
 from rlaif.night import Rehearsal, rehearse, run_night
@@ -19,6 +21,7 @@ from rlaif.preference import Preference
 from rlaif.reward import RewardSettings
 from store.database import Database
 from store.night_records import NewReview, RewardRecord
+from store.pairs import list_pairs
 from store.reviews import append_review
 from store.rewards import list_trust, load_rewards
 from store.scores import load_scores
@@ -148,3 +151,24 @@ def test_the_night_itself_counts_what_was_reviewed_after_its_dry_run(bench: Benc
 
     assert _weights(bench)["empathetic"] == 0.0
     assert all(one.metrics["empathetic"]["trust"] == 0.0 for one in _rewards(bench, dry).values())
+
+
+def test_the_report_tells_what_todays_weights_make_of_the_night_before(bench: Bench) -> None:
+    settings = _settings("empathetic", "topic")
+    run_night(bench.parts(), settings, NightOrder(date=DATE, owner="test"), {})
+    with bench.database.reading() as session:
+        scored = [one for one in list_pairs(session, DATE) if one.source == "score"]
+    _review(bench, {"empathetic": _inverted, "topic": _same})
+
+    judge = Judge(id=EVALUATOR, learnt_until=None)
+    report = agreement_report(load_settings(bench.home), bench.database, judge, bench.now)
+
+    # The night trusted both by half; now empathetic counts for nothing and topic fully.
+    after = [(_value("topic", one.chosen) - _value("topic", one.rejected)) / 2 for one in scored]
+    had = [one for one, pair in zip(after, scored, strict=True) if (pair.margin or 0) >= 0.3]
+    assert report.night == DATE
+    assert len(report.change.pairs) == len(had) > 0
+    assert report.change.count("reversed") == sum(one < 0 for one in had) > 0
+    assert report.change.count("under_margin") == sum(0 <= one < 0.3 for one in had)
+    assert report.shares["topic"].share > report.shares["ease"].share > 0
+    assert report.shares["empathetic"].share == 0
