@@ -12,8 +12,8 @@ from tests.app.console.seed_console import seed_night, seed_operators
 from tests.fake_server import run
 
 
-def seed(home: Path) -> None:
-    """Give a new home operators and a history."""
+def seed(home: Path, *, reviews: bool = False) -> None:
+    """Give a new home operators and a history; with `reviews` six weeks of those."""
     settings = load_settings(home)
     database = open_database(settings.database_url)
     with database.reading() as session:
@@ -21,8 +21,9 @@ def seed(home: Path) -> None:
     if not known:
         seed_operators(database)
         seed_night(database, settings.nights_folder)
-        seed_reviews(database)
-        seed_past_trust(database)
+        if reviews:
+            seed_reviews(database)
+            seed_past_trust(database)
     database.close()
 
 
@@ -31,10 +32,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--empty", action="store_true", help="without operators and history")
+    parser.add_argument("--reviews", action="store_true", help="with six weeks of reviews too")
     parser.add_argument("--token-seconds", type=float, default=0.02)
     asked = parser.parse_args()
     if not asked.empty:
-        seed(asked.home)
+        seed(asked.home, reviews=asked.reviews)
     run(asked.home, asked.port, token_seconds=asked.token_seconds, load_seconds=0.0)
 
 

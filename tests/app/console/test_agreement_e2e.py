@@ -1,16 +1,16 @@
 """The agreement screen in a real browser, by keyboard."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from app.settings import load_settings
-from store.database import open_database
-from tests.app.chat_site import CHROMIUM, FLAGS, Site, running_site
-from tests.app.console.seed_agreement import seed_past_trust, seed_reviews
-from tests.app.console.seed_console import PASSWORD, REVIEWER, seed_night, seed_operators
+from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.console.console_site import go, log_in, open_page, running_console
+from tests.app.console.seed_console import REVIEWER
+from tests.console_server import seed
 
 pytestmark = pytest.mark.e2e
 
@@ -18,14 +18,8 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home: Path = tmp_path_factory.mktemp("home")
-    settings = load_settings(home)
-    database = open_database(settings.database_url)
-    seed_operators(database)
-    seed_night(database, settings.nights_folder)
-    seed_reviews(database)
-    seed_past_trust(database)
-    database.close()
-    with running_site(home) as site:
+    seed(home, reviews=True)
+    with running_console(home) as site:
         yield site
 
 
@@ -33,21 +27,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def page(site: Site) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = browser.new_context(
-            base_url=site.address, viewport={"width": 1280, "height": 860}
-        )
-        headers = {"X-Yogeiko": "1", "Origin": site.address}
-        body = {"name": REVIEWER, "password": PASSWORD}
-        answer = context.request.post("/api/console/login", data=body, headers=headers)
-        assert answer.ok, answer.text()
-        yield context.new_page()
+        opened = open_page(browser, site)
+        log_in(opened, REVIEWER)
+        yield opened
         browser.close()
 
 
 def test_a_fallen_metric_is_found_and_opened_by_keyboard(page: Page) -> None:
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto("/console/#/agreement")
+    go(page, "a", "agreement")
     rows = page.locator(".screen-agreement tr[data-row]")
     expect(rows).to_have_count(12)
     expect(page.get_by_role("alert")).to_contain_text("一致が下がっています: 共感。")
@@ -67,3 +56,10 @@ def test_a_fallen_metric_is_found_and_opened_by_keyboard(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(rows).to_have_count(12)
     assert faults == []
+
+
+def test_a_point_of_the_scatter_opens_its_reply(page: Page) -> None:
+    page.goto("/console/#/agreement?metric=topic")
+    page.locator(".scatter-dot").nth(3).click(force=True)
+    expect(page).to_have_url(re.compile(r"#/replies\?reply=[0-9a-f]{32}$"))
+    expect(page.locator(".screen-replies")).to_be_visible()
