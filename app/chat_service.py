@@ -19,7 +19,7 @@ from app.errors import ChatError
 from app.live_reply import LiveReply
 from app.reply_worker import ReplyJob, ReplyWorker
 from app.settings import Settings
-from app.speaker import Speaker, as_messages
+from app.speaker import Brain, Speaker, as_messages
 from app.text_rules import clean_text
 from store.adapters import active_adapter
 from store.conversations import (
@@ -82,6 +82,11 @@ class ChatService:
     def model_state(self) -> BrainState:
         """Whether the model can answer."""
         return self._brain.state
+
+    @property
+    def ready_brain(self) -> Brain | None:
+        """The model that answers, for replies that nobody is promised; None while it loads."""
+        return self._brain.brain
 
     def start(self) -> None:
         """Finish what a dead process left behind, then load the model in the background.

@@ -3,8 +3,10 @@
 from fastapi import APIRouter
 
 from app.console import (
+    exports_api,
     login_api,
     operators_api,
+    replay_api,
     replies_api,
     reply_detail_api,
 )
@@ -14,4 +16,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     operators_api.router,
     replies_api.router,
     reply_detail_api.router,
+    replay_api.router,
+    exports_api.router,
 )

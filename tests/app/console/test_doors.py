@@ -33,16 +33,30 @@ FOR_ADMINS = {
     ("PUT", "/api/console/operators"),
     ("POST", "/api/console/operators/disable"),
     ("GET", "/api/console/audit"),
+    ("GET", "/api/console/exports"),
+    ("POST", "/api/console/exports"),
+    ("POST", "/api/console/exports/stop"),
+    ("DELETE", "/api/console/exports/{export_id}"),
+    ("GET", "/api/console/exports/{export_id}/tar"),
+    ("GET", "/api/console/exports/{export_id}/files/{name:path}"),
+    ("POST", "/api/console/reviews/import"),
 }
 FOR_REVIEWERS = {
     ("GET", "/api/console/me"),
     ("GET", "/api/console/replies/{reply_id}"),
     ("GET", "/api/console/adapters"),
     ("POST", "/api/console/logout"),
+<<<<<<< HEAD
     ("GET", "/api/console/replies"),
     ("GET", "/api/console/views"),
     ("POST", "/api/console/views"),
     ("DELETE", "/api/console/views/{view_id}"),
+=======
+    ("GET", "/api/console/replies/{reply_id}/replay"),
+    ("POST", "/api/console/replies/{reply_id}/replay"),
+    ("GET", "/api/console/replays/{job_id}"),
+    ("POST", "/api/console/replays/{job_id}/stop"),
+>>>>>>> a93ecc7 (Replays and exports behind the console's doors; reviews come back in)
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
