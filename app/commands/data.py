@@ -1,11 +1,12 @@
 """`yogeiko data`: dialogues from elsewhere, reviews that come back, and exports."""
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
 from app.commands.data_export import command as export
-from app.commands.data_reviews import bring_reviews
+from app.commands.data_reviews import ReviewFlags, bring_reviews
 from app.commands.options import home_option, json_option, print_json
 from app.settings import load_settings
 from persona.importers.formats import FORMATS, import_file
@@ -40,10 +41,9 @@ def import_rows(
     format_name: str,
     path: Path,
     out: Path | None,
-    dry_run: bool,
-    skip_bad: bool,
     home: Path | None,
     as_json: bool,
+    **flags: Unpack[ReviewFlags],
 ) -> None:
     """Read PATH in FORMAT; tell what was kept, what was refused and why, and the licence.
 
@@ -52,9 +52,9 @@ def import_rows(
     if format_name == _REVIEWS:
         if out is not None:
             raise click.UsageError("--out is not for reviews: they go into the database")
-        bring_reviews(path, dry_run=dry_run, skip_bad=skip_bad, home=home, as_json=as_json)
+        bring_reviews(path, flags, home=home, as_json=as_json)
         return
-    if dry_run or skip_bad:
+    if any(flags.values()):
         raise click.UsageError("--dry-run and --skip-bad are for reviews only")
     report = import_file(format_name, path)
     target = out or load_settings(home).home / "imports" / f"{format_name}.jsonl"

@@ -4,6 +4,7 @@ import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
+from typing import TypedDict, Unpack
 
 import click
 from pydantic import TypeAdapter
@@ -30,6 +31,17 @@ _ALL = "all"
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
+class _Asked(TypedDict):
+    form: ExportForm
+    out: Path | None
+    since: datetime | None
+    until: datetime | None
+    adapter: str | None
+    everybody: bool
+    real_ids: bool
+    licence: str
+
+
 @click.command("export")
 @click.argument("what", type=click.Choice([*TABLE_NAMES, _ALL]))
 @click.option(
@@ -53,38 +65,26 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--licence", default=NO_LICENCE, help="What the manifest says of the licence.")
 @home_option
 @json_option
-def command(
-    what: str,
-    form: str,
-    out: Path | None,
-    since: datetime | None,
-    until: datetime | None,
-    adapter: str | None,
-    everybody: bool,
-    real_ids: bool,
-    licence: str,
-    home: Path | None,
-    as_json: bool,
-) -> None:
+def command(what: str, home: Path | None, as_json: bool, **asked: Unpack[_Asked]) -> None:
     """Write WHAT into a new folder, with a manifest of counts, digests, licence and consent."""
     settings = load_settings(home)
     wanted: tuple[TableName, ...] = TABLE_NAMES if what == _ALL else (one_of(what, TABLE_NAMES),)
-    chosen: ExportForm = one_of(form, EXPORT_FORMS)
+    since, until = asked["since"], asked["until"]
     order = ExportOrder(
         tables=wanted,
-        form=chosen,
+        form=asked["form"],
         filter=ExportFilter(
             since=None if since is None else day_begins(since, settings),
             until=None if until is None else day_begins(until + timedelta(days=1), settings),
-            adapter=adapter,
-            consented=not everybody,
+            adapter=asked["adapter"],
+            consented=not asked["everybody"],
         ),
-        real_ids=real_ids,
-        licence=licence,
+        real_ids=asked["real_ids"],
+        licence=asked["licence"],
         ordered_by="command line",
     )
     now = utc_now()
-    folder = (out or settings.exports_folder / new_export_id(now)).absolute()
+    folder = (asked["out"] or settings.exports_folder / new_export_id(now)).absolute()
     remove_abandoned(settings.exports_folder)
     stop = _Interrupt()
     database = open_database(settings.database_url)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
@@ -16,27 +17,30 @@ from store.database import open_database
 _SHOWN_FAULTS = 20
 
 
-def bring_reviews(
-    path: Path, *, dry_run: bool, skip_bad: bool, home: Path | None, as_json: bool
-) -> None:
+class ReviewFlags(TypedDict):
+    """How an import is asked for, see ImportOptions."""
+
+    dry_run: bool
+    skip_bad: bool
+
+
+def bring_reviews(path: Path, flags: ReviewFlags, *, home: Path | None, as_json: bool) -> None:
     """Import the reviews of a file, or tell what would come of it; exits 1 where that is nothing
     because a line is bad."""
     database = open_database(load_settings(home).database_url)
-    options = ImportOptions(
-        form=_form_of(path), dry_run=dry_run, skip_bad=skip_bad, imported_by="command line"
-    )
+    options = ImportOptions(form=_form_of(path), imported_by="command line", **flags)
 
     def lines() -> Iterator[bytes]:
         with path.open("rb") as file:
             yield from file
 
     report = import_reviews(database, lines, options, utc_now())
-    refused = bool(report.bad) and not skip_bad
+    refused = bool(report.bad) and not flags["skip_bad"]
     if as_json:
         print_json({**asdict(report), "faults": [asdict(one) for one in report.faults]})
     else:
         _tell(report)
-    if refused and not dry_run:
+    if refused and not flags["dry_run"]:
         raise click.ClickException(
             f"{report.bad} of {report.read} lines are bad, so nothing was stored; correct them, "
             "or repeat with --skip-bad"
