@@ -13,6 +13,8 @@ STYLES = (
     "console/charts",
     "console/operators/screen",
     "console/replies/screen",
+    "console/replay/screen",
+    "console/export/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

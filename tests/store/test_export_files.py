@@ -11,13 +11,8 @@ import pytest
 
 from store.export_files import csv_cell, csv_lines, csv_text, json_line, open_writer
 from store.export_records import Column
+from tests.hostile_payloads import PAYLOADS
 
-PAYLOADS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "app/console/hostile_payloads.txt")
-    .read_text(encoding="utf-8")
-    .splitlines()
-]
 COLUMNS = (
     Column(name="id", kind="integer"),
     Column(name="text", kind="text"),

@@ -10,6 +10,21 @@ export const SCREENS = [
     load: () => import("./replies/screen.js"),
   },
   {
+    id: "replay",
+    symbol: "again",
+    group: "review",
+    listed: false,
+    load: () => import("./replay/screen.js"),
+  },
+  {
+    id: "export",
+    symbol: "save",
+    group: "house",
+    admin: true,
+    key: "x",
+    load: () => import("./export/screen.js"),
+  },
+  {
     id: "operators",
     symbol: "people",
     group: "house",
