@@ -111,8 +111,8 @@ function original(reply) {
 function line(who, text) {
   return h(
     "p",
-    { class: `line line-${who}` },
-    h("span", { class: "line-who" }, t(`replay.${who}`)),
+    { class: `spoken spoken-${who}` },
+    h("span", { class: "spoken-who" }, t(`replay.${who}`)),
     h("span", { class: "said" }, text),
   );
 }
