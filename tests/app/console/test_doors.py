@@ -46,17 +46,14 @@ FOR_REVIEWERS = {
     ("GET", "/api/console/replies/{reply_id}"),
     ("GET", "/api/console/adapters"),
     ("POST", "/api/console/logout"),
-<<<<<<< HEAD
     ("GET", "/api/console/replies"),
     ("GET", "/api/console/views"),
     ("POST", "/api/console/views"),
     ("DELETE", "/api/console/views/{view_id}"),
-=======
     ("GET", "/api/console/replies/{reply_id}/replay"),
     ("POST", "/api/console/replies/{reply_id}/replay"),
     ("GET", "/api/console/replays/{job_id}"),
     ("POST", "/api/console/replays/{job_id}/stop"),
->>>>>>> a93ecc7 (Replays and exports behind the console's doors; reviews come back in)
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
