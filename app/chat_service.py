@@ -19,9 +19,8 @@ from app.errors import ChatError
 from app.live_reply import LiveReply
 from app.reply_worker import ReplyJob, ReplyWorker
 from app.settings import Settings
-from app.speaker import Speaker
+from app.speaker import Brain, Speaker, as_messages
 from app.text_rules import clean_text
-from persona.engine import Message
 from store.adapters import active_adapter
 from store.conversations import (
     count_conversations,
@@ -83,6 +82,11 @@ class ChatService:
     def model_state(self) -> BrainState:
         """Whether the model can answer."""
         return self._brain.state
+
+    @property
+    def ready_brain(self) -> Brain | None:
+        """The model that answers, for replies that nobody is promised; None while it loads."""
+        return self._brain.brain
 
     def start(self) -> None:
         """Finish what a dead process left behind, then load the model in the background.
@@ -233,12 +237,14 @@ class ChatService:
     def _promise(self, owner: Owner, turn: Turn, earlier: Sequence[Turn]) -> _Promise:
         reply = turn.replies[turn.shown]
         chat = self.settings.chat
+        answered = _answered(earlier, chat.history_turns)
         job = ReplyJob(
             reply_id=reply.id,
             visitor_id=owner.visitor_id,
             conversation_id=turn.conversation_id,
             user_text=turn.text,
-            history=_history(earlier, chat.history_turns),
+            history=as_messages((turn.text, _answer(turn)) for turn in answered),
+            context=tuple(turn.replies[turn.shown].id for turn in answered),
             adapter=reply.adapter,
             sampling=chat.sampling(reply.seed),
         )
@@ -330,14 +336,10 @@ class ChatService:
             live.ended.wait(max(0.0, until - time.monotonic()))
 
 
-def _history(turns: Sequence[Turn], limit: int) -> tuple[Message, ...]:
-    """Return the newest `limit` answered turns as messages; what was deflected stays out."""
-    messages: list[Message] = []
+def _answered(turns: Sequence[Turn], limit: int) -> Sequence[Turn]:
+    """Return the newest `limit` answered turns; what was deflected stays out."""
     answered = [turn for turn in turns if not turn.flagged and _answer(turn)]
-    for turn in answered[len(answered) - limit :] if limit < len(answered) else answered:
-        messages.append(Message(role="user", content=turn.text))
-        messages.append(Message(role="assistant", content=_answer(turn)))
-    return tuple(messages)
+    return answered[len(answered) - limit :] if limit < len(answered) else answered
 
 
 def _answer(turn: Turn) -> str:

@@ -28,7 +28,7 @@ _COMMANDS = {
     "night": "The rehearsal: run, report, status, bench.",
     "evaluator": "What scores the replies: fit, score.",
     "adapter": "Trained adapters: list, show, activate, rollback, verify.",
-    "data": "Import dialogues from other layouts.",
+    "data": "Import dialogues and reviews, export what was said and thought of it.",
     "visitor": "What is kept of visitors: erase.",
     "operator": "Who may run a site others can reach: add, disable.",
 }

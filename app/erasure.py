@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.pseudonyms import pseudonyms
 from app.settings import Settings
 from rlaif.traces import TraceFolders, remove_traces
 from store.database import Database
@@ -62,6 +63,7 @@ def _erase(
         visitor_id,
         exports=settings.exports_folder,
         nights=settings.nights_folder,
+        pseudonym=pseudonyms(settings.secrets_folder)(visitor_id),
         actor=actor,
         now=now,
     )

@@ -35,3 +35,12 @@ class ChatError(AppError):
     def __init__(self, code: ErrorCode) -> None:
         super().__init__(code)
         self.code: ErrorCode = code
+
+
+class ReplayRefusedError(AppError):
+    """A reply cannot be said again; `code` names the sentence, `places` fill it."""
+
+    def __init__(self, code: str, **places: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.places = places

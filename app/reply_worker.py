@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.brain_slot import BrainMissingError, BrainSlot
 from app.clock import utc_now
 from app.live_reply import LiveReply
+from app.prompt_digest import base_digest, prompt_digest
 from app.settings import ChatSettings
 from app.speaker import Brain, Speaker, Verdict
 from app.text_rules import clean_text
@@ -28,7 +29,7 @@ from store.adapters import load_adapter
 from store.database import Database
 from store.facts import list_facts
 from store.lineage import clean_fallbacks
-from store.records import ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
+from store.records import Prompted, ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
 from store.replies import begin_reply, finish_reply, grow_reply
 
 _STORE_AGAIN = (0.0, 0.5, 2.0, 5.0)
@@ -38,13 +39,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyJob:
-    """Everything a reply is made of, fixed when the visitor was promised it."""
+    """Everything a reply is made of, fixed when the visitor was promised it.
+
+    `context`: the replies that `history` was made of.
+    """
 
     reply_id: str
     visitor_id: str
     conversation_id: str
     user_text: str
     history: tuple[Message, ...]
+    context: tuple[str, ...]
     adapter: str | None
     sampling: Sampling
 
@@ -85,10 +90,17 @@ class ReplyWorker:
             return _stopped("")
         facts = self._find_facts(brain, job)
         adapter = self._ready_adapter(brain, job.adapter)
-        with self._database.session() as session:
-            if not begin_reply(session, job.reply_id, facts=facts, adapter=adapter):
-                return _stopped("")
         messages = self._speaker.compose(job.history, job.user_text, facts)
+        prompted = Prompted(
+            context=job.context,
+            base=base_digest(brain.base_sha256),
+            prompt=prompt_digest(messages),
+        )
+        with self._database.session() as session:
+            if not begin_reply(
+                session, job.reply_id, facts=facts, adapter=adapter, prompted=prompted
+            ):
+                return _stopped("")
         request = GenerationRequest(messages=messages, adapter=adapter, sampling=job.sampling)
         generation = brain.engine.submit(request)
         live.attach(generation)

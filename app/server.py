@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,11 +34,14 @@ from app.console.page import mount_console_page
 from app.console.parts import ConsoleParts
 from app.console.routes import ROUTERS
 from app.errors import ChatError, ErrorCode, StartError
+from app.export_jobs import ExportJobs
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
 from app.messages import ERRORS, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
+from app.replay_jobs import ReplayJobs
+from app.score_answer import score_apart
 from app.settings import ServerSettings, Settings
 from store.database import Database
 from store.errors import ConflictError, NotFoundError, StoreError
@@ -59,6 +63,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         chat.start()
+        console.exports.tidy()
         if night is not None:
             night.start()
         try:
@@ -67,6 +72,8 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
             if night is not None:
                 # It may wait for a process to end.
                 await asyncio.to_thread(night.close)
+            await asyncio.to_thread(console.exports.close)
+            await asyncio.to_thread(console.replays.close)
             chat.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -77,6 +84,8 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         night=night,
         cookies=LoginCookies(key),
         tries=RateLimiter(times=_LOGIN_TRIES, seconds=_LOGIN_SECONDS),
+        replays=ReplayJobs(chat, partial(score_apart, settings)),
+        exports=ExportJobs(settings),
     )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))

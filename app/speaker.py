@@ -1,7 +1,7 @@
 """What the chat needs of a persona and a model, as seams: the real ones are bound in
 composition.py, tests bind others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -69,3 +69,12 @@ class Brain:
     engine: Engine
     facts: FactSearch
     base_sha256: str
+
+
+def as_messages(exchanges: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
+    """Return what was said and answered, oldest first, as the history of a prompt."""
+    messages: list[Message] = []
+    for said, answered in exchanges:
+        messages.append(Message(role="user", content=said))
+        messages.append(Message(role="assistant", content=answered))
+    return tuple(messages)

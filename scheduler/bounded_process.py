@@ -22,15 +22,21 @@ class Bounds:
 
 
 def start_bounded(
-    command: Sequence[str], output: IO[bytes], bounds: Bounds
+    command: Sequence[str],
+    output: IO[bytes],
+    bounds: Bounds,
+    given: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own; what it says goes to `output`. Raises OSError."""
+    """Start `command` in a session of its own; what it says goes to `output`.
+
+    `given` is its input, None for an empty one. Raises OSError.
+    """
     threads = dict.fromkeys(_THREAD_VARIABLES, str(bounds.threads))
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
     limits = [str(bounds.nice), str(bounds.memory_bytes)]
     return subprocess.Popen(
         [sys.executable, "-m", "scheduler.bounded", *limits, *command],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if given is None else given,
         stdout=output,
         stderr=subprocess.STDOUT,
         env={**os.environ, **threads, **quiet, **bounds.environment},

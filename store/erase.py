@@ -1,7 +1,5 @@
 """Removal that reaches the bytes: rows, write-ahead log, free pages and exported files."""
 
-import os
-import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from store.adapters import active_adapter, deploy
 from store.audit import append_audit
 from store.conversations import move_pins
 from store.database import Database
+from store.erase_files import erase_exports, erase_files
 from store.erasures import (
     ask_for_erasure,
     blank_audited_pairs,
@@ -21,7 +20,6 @@ from store.erasures import (
     mark_scrubbed,
 )
 from store.errors import NotFoundError
-from store.export import EXPORTS_BY_VISITOR
 from store.lineage import taint, tainted_by_visitor
 from store.night_tables import CandidateRow, PairRow
 from store.records import Erased
@@ -35,7 +33,6 @@ from store.tables import (
 )
 from store.visitors import hash_of
 
-_ID = re.compile(rb"(?=([0-9a-f]{32}))")  # overlapping: an id may touch other digits
 _REASON = "a visitor it learnt from was erased"
 
 
@@ -47,11 +44,13 @@ def erase_visitor(
     actor: str,
     now: datetime,
     nights: Path | None = None,
+    pseudonym: str | None = None,
 ) -> Erased:
     """Remove everything of a visitor, in the database and the files, down to the bytes.
 
-    Under `exports` go files and lines that name the visitor, under `nights` (the working files of
-    training) also those that name one of their turns, pairs or replies.
+    Under `exports` and `nights` (the working files of training) go files and lines that name the
+    visitor or one of their turns, pairs or replies. `pseudonym`: their name in exports, which also
+    finds lines of conversations deleted since.
 
     Adapters that learnt from them, and all that descend from those, are tainted; if one was in
     production, the last clean one is deployed, and conversations pinned to one move to it. What
@@ -64,15 +63,16 @@ def erase_visitor(
         _check_known(session, visitor_id)
         ask_for_erasure(session, visitor_id, actor, now)
         names = _names_of(session, visitor_id)
-    files = _erase_exports(exports, visitor_id)
-    files += 0 if nights is None else _erase_files(nights, names)
+    in_exports = names if pseudonym is None else names | {pseudonym.encode()}
+    files = erase_exports(exports, visitor_id, in_exports, now)
+    files += 0 if nights is None else erase_files(nights, names)
     with database.session() as session:
         # What was said since the first look has names too.
         names |= _names_of(session, visitor_id)
         erased = _erase_rows(session, visitor_id, files, actor=actor, now=now)
         unscrubbed = list_unscrubbed(session)
     if nights is not None:
-        _erase_files(nights, names)
+        erase_files(nights, names)
     database.scrub()
     with database.session() as session:
         mark_scrubbed(session, unscrubbed, now)
@@ -190,43 +190,3 @@ def _names_of(session: Session, visitor_id: str) -> frozenset[bytes]:
     )
     ids = {one for query in wanted for one in session.scalars(query)}
     return frozenset(one.encode() for one in {visitor_id, *ids})
-
-
-def _erase_exports(exports: Path, visitor_id: str) -> int:
-    """Remove the visitor's own exports and their lines in exports of many; return files changed."""
-    own = exports / EXPORTS_BY_VISITOR / visitor_id
-    files = [path for path in own.rglob("*") if path.is_file()] if own.is_dir() else []
-    for path in files:
-        path.unlink()
-    if own.is_dir():
-        own.rmdir()
-    return len(files) + _erase_files(exports, frozenset({visitor_id.encode()}))
-
-
-def _erase_files(folder: Path, names: frozenset[bytes]) -> int:
-    """Remove the lines (.jsonl) and the files that hold one of `names`; return files changed."""
-    changed = 0
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        if path.is_symlink() or not path.is_file() or not _holds(path.read_bytes(), names):
-            continue
-        if path.suffix == ".jsonl":
-            _drop_lines(path, names)
-        else:
-            path.unlink()
-        changed += 1
-    return changed
-
-
-def _drop_lines(path: Path, names: frozenset[bytes]) -> None:
-    """Rewrite a file without the lines that hold one; a kill leaves the old or the new one."""
-    fresh = path.with_suffix(".jsonl.new")
-    with path.open("rb") as old, fresh.open("wb") as new:
-        new.writelines(line for line in old if not _holds(line, names))
-        new.flush()
-        os.fsync(new.fileno())
-    fresh.replace(path)
-
-
-def _holds(data: bytes, names: frozenset[bytes]) -> bool:
-    """Whether one of the ids is in there; one pass however many they are."""
-    return not names.isdisjoint(_ID.findall(data))

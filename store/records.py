@@ -101,6 +101,18 @@ class NewReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prompted:
+    """What a reply's prompt held. `context`: the replies that were its history, oldest first.
+
+    `base` and `prompt`: digests of the base model and of the messages that it read.
+    """
+
+    context: tuple[str, ...]
+    base: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyEnd:
     """How a reply ended. `caught` is the text the safety filter replaced, with its source."""
 

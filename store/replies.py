@@ -6,7 +6,7 @@ from sqlalchemy import Update, select, update
 from sqlalchemy.orm import Session
 
 from store.japanese_search import fold
-from store.records import MOVING, Reply, ReplyEnd, SafetyCatch
+from store.records import MOVING, Prompted, Reply, ReplyEnd, SafetyCatch
 from store.tables import ReplyRow, SafetyEventRow
 from store.turns import reply_record
 from store.visitors import new_id
@@ -15,10 +15,21 @@ INTERRUPTED = "interrupted"
 
 
 def begin_reply(
-    session: Session, reply_id: str, *, facts: tuple[str, ...], adapter: str | None
+    session: Session,
+    reply_id: str,
+    *,
+    facts: tuple[str, ...],
+    adapter: str | None,
+    prompted: Prompted | None = None,
 ) -> bool:
     """Store what the reply will be made of. False when it was erased or has ended."""
     changes = update(ReplyRow).values(facts=list(facts), adapter_id=adapter)
+    if prompted is not None:
+        changes = changes.values(
+            context=list(prompted.context),
+            base_digest=prompted.base,
+            prompt_digest=prompted.prompt,
+        )
     return _touch(session, changes.where(ReplyRow.id == reply_id, ReplyRow.status.in_(MOVING)))
 
 

@@ -155,3 +155,8 @@ def _record(row: ReviewRow) -> Review:
         note=row.note,
         at=row.at,
     )
+
+
+def check_review(review: NewReview) -> None:
+    """Refuse a review that is not whole. Raises ConflictError."""
+    _check(review)

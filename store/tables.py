@@ -123,6 +123,7 @@ class ReplyRow(Base):
     """One variant of an answer, written before, while and after it is generated.
 
     `context`: ids of the replies that stood before it in its prompt, oldest first; None: not known.
+    `base_digest`, `prompt_digest`: which base model read which messages; None: not known.
     `personal`: whether it or its turn holds personal data; None: not looked at yet.
     """
 
@@ -148,6 +149,8 @@ class ReplyRow(Base):
     timings: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     safety: Mapped[bool] = mapped_column(default=False)
     context: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    base_digest: Mapped[str | None] = mapped_column(default=None)
+    prompt_digest: Mapped[str | None] = mapped_column(default=None)
     personal: Mapped[bool | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -14,6 +14,17 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "password_weak": "パスワードは{shortest}文字以上で、5種類以上の文字を使ってください（今は{length}文字）。",
         "operator_name": "名前は1〜{longest}文字で入力してください。",
         "metric_unknown": "印象「{metric}」はありません。次のどれかを選んでください: {known}。",
+        "replay_unfinished": "この返事は途中で終わっています（状態: {status}）。最後まで話し終えた返事を選んでください。",
+        "replay_unknown_sampling": "この返事は、どう選ばれたかの記録が欠けているため再演できません。別の返事を選んでください。",
+        "replay_busy": "返事の順番待ちがいっぱいです。少し待ってからもう一度お試しください。",
+        "replay_failed": "再演の途中でモデルが止まりました。もう一度お試しください。続くときは yogeiko doctor を実行してください。",
+        "replay_no_model": "モデルがまだ読み込まれていません。読み込みが終わってからお試しください。",
+        "adapter_tainted": "版 {adapter} は、データを消した訪問者から学んでいるため使えません。別の版を選んでください。",
+        "adapter_other_base": "版 {adapter} は別のベースモデル用です。いまのモデルに合う版を選んでください。",
+        "adapter_damaged": "版 {adapter} のファイルが壊れているか、見つかりません。yogeiko adapter verify で確かめてください。",
+        "export_running": "書き出しがもう一つ動いています。終わるのを待つか、止めてください。",
+        "export_none": "動いている書き出しはありません。",
+        "bad_day": "日付 {day} は暦にありません。年-月-日の形で選び直してください。",
         "operator_self": "自分自身を締め出すことはできません。ほかの管理者に頼んでください。",
         "filter_range": "点数の範囲「{value}」が読めません。「trust:3:5」のように、指標と0〜10の数を指定してください。",
         "filter_visitor": "訪問者「{value}」では探せません。IDの先頭8文字以上（0〜9、a〜f）を入力してください。",
@@ -34,6 +45,22 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "(this one has {length}).",
         "operator_name": "A name has 1 to {longest} characters.",
         "metric_unknown": "There is no metric {metric}. Choose one of {known}.",
+        "replay_unfinished": "This reply never came to its end (it is {status}). Choose one that did.",
+        "replay_unknown_sampling": "How this reply was drawn is not known, so it cannot be replayed. "
+        "Choose another one.",
+        "replay_busy": "Too many replies are waiting already. Please try again in a moment.",
+        "replay_failed": "The model stopped while it replayed. Try again; if it goes on, run "
+        "yogeiko doctor.",
+        "replay_no_model": "The model is not loaded yet. Try again when it is.",
+        "adapter_tainted": "Version {adapter} learnt from a visitor who was erased and may not "
+        "speak. Choose another one.",
+        "adapter_other_base": "Version {adapter} was made for another base model. Choose one that "
+        "fits.",
+        "adapter_damaged": "The files of version {adapter} are damaged or missing. Check them with "
+        "yogeiko adapter verify.",
+        "export_running": "Another export is being written. Wait for it or stop it.",
+        "export_none": "No export is being written.",
+        "bad_day": "{day} is no day of the calendar. Choose one as year-month-day.",
         "operator_self": "You cannot lock yourself out. Ask another admin.",
         "filter_range": "The range {value} cannot be read. Give a metric and numbers from 0 to 10, "
         "as in trust:3:5.",

@@ -14,6 +14,8 @@ STYLES = (
     "console/agreement/screen",
     "console/operators/screen",
     "console/replies/screen",
+    "console/replay/screen",
+    "console/export/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.console.login_cookies import LoginCookies
+from app.export_jobs import ExportJobs
 from app.messages import Language, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
+from app.replay_jobs import ReplayJobs
 from app.settings import Settings
 from store.database import Database
 
@@ -26,6 +28,8 @@ class ConsoleParts:
     night: NightService | None
     cookies: LoginCookies
     tries: RateLimiter
+    replays: ReplayJobs
+    exports: ExportJobs
     now: Callable[[], datetime] = utc_now
 
     @property

@@ -4,16 +4,20 @@ from fastapi import APIRouter
 
 from app.console import (
     agreement_api,
+    exports_api,
     login_api,
     operators_api,
+    replay_api,
     replies_api,
     reply_detail_api,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
     agreement_api.router,
+    exports_api.router,
     login_api.router,
     operators_api.router,
+    replay_api.router,
     replies_api.router,
     reply_detail_api.router,
 )

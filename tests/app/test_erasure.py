@@ -82,7 +82,7 @@ def test_no_byte_is_left_under_home_and_she_speaks_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        "store.erase._erase_exports",
+        "store.erase.erase_exports",
         "store.erase._erase_rows",
         "store.database.Database.scrub",
         "app.erasure.remove_traces",

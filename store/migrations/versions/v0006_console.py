@@ -16,6 +16,8 @@ def upgrade() -> None:
     op.add_column("operators", sa.Column("role", sa.Text(), nullable=False, server_default="admin"))
     op.add_column("visitors", sa.Column("duel_at", _TIME, nullable=True))
     op.add_column("replies", sa.Column("context", sa.JSON(), nullable=True))
+    op.add_column("replies", sa.Column("base_digest", sa.Text(), nullable=True))
+    op.add_column("replies", sa.Column("prompt_digest", sa.Text(), nullable=True))
     op.add_column("replies", sa.Column("personal", sa.Boolean(), nullable=True))
     op.create_index("ix_replies_unread", "replies", ["personal", "id"])
     _doors()
@@ -207,7 +209,7 @@ def downgrade() -> None:
     for table, columns in (
         ("facts", ("replaces", "retired_at")),
         ("reviews", ("target_id", "bulk_id", "before", "route", "blind")),
-        ("replies", ("context", "personal")),
+        ("replies", ("context", "base_digest", "prompt_digest", "personal")),
         ("visitors", ("duel_at",)),
         ("operators", ("role",)),
     ):

@@ -33,6 +33,13 @@ FOR_ADMINS = {
     ("PUT", "/api/console/operators"),
     ("POST", "/api/console/operators/disable"),
     ("GET", "/api/console/audit"),
+    ("GET", "/api/console/exports"),
+    ("POST", "/api/console/exports"),
+    ("POST", "/api/console/exports/stop"),
+    ("DELETE", "/api/console/exports/{export_id}"),
+    ("GET", "/api/console/exports/{export_id}/tar"),
+    ("GET", "/api/console/exports/{export_id}/files/{name:path}"),
+    ("POST", "/api/console/reviews/import"),
 }
 FOR_REVIEWERS = {
     ("GET", "/api/console/agreement"),
@@ -45,6 +52,10 @@ FOR_REVIEWERS = {
     ("GET", "/api/console/views"),
     ("POST", "/api/console/views"),
     ("DELETE", "/api/console/views/{view_id}"),
+    ("GET", "/api/console/replies/{reply_id}/replay"),
+    ("POST", "/api/console/replies/{reply_id}/replay"),
+    ("GET", "/api/console/replays/{job_id}"),
+    ("POST", "/api/console/replays/{job_id}/stop"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
