@@ -16,10 +16,11 @@ from app.brain_slot import BrainSlot, BrainState
 from app.clock import utc_now
 from app.erasure import erase_everywhere
 from app.errors import ChatError
+from app.fact_finder import FactFinder
 from app.live_reply import LiveReply
 from app.reply_worker import ReplyJob, ReplyWorker
 from app.settings import Settings
-from app.speaker import Speaker
+from app.speaker import Found, Speaker
 from app.text_rules import clean_text
 from persona.engine import Message
 from store.adapters import active_adapter
@@ -74,6 +75,7 @@ class ChatService:
         self._worker = ReplyWorker(
             database=database, speaker=speaker, brain=brain, settings=settings.chat
         )
+        self._finder = FactFinder(database=database, speaker=speaker, settings=settings.chat)
         self._lock = threading.Lock()
         self._live: dict[str, LiveReply] = {}
         self._places: Counter[str] = Counter()
@@ -104,6 +106,11 @@ class ChatService:
             live = list(self._live.values())
         self._stop_all(live)
         self._brain.close()
+
+    def find_facts(self, text: str, history: Sequence[Message] = ()) -> tuple[Found, ...]:
+        """Return the facts that she would see beside `text`. Raises BrainMissingError unless the
+        model is there."""
+        return self._finder.find(self._brain.loaded(), text, history)
 
     def live_reply(self, reply_id: str) -> LiveReply | None:
         """Return the reply if it is being made now. The caller checks whose it is."""

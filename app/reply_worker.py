@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.brain_slot import BrainMissingError, BrainSlot
 from app.clock import utc_now
+from app.fact_finder import FactFinder
 from app.live_reply import LiveReply
 from app.settings import ChatSettings
 from app.speaker import Brain, Speaker, Verdict
@@ -26,7 +27,6 @@ from persona.engine import (
 from persona.errors import AdapterError, EngineBusyError
 from store.adapters import load_adapter
 from store.database import Database
-from store.facts import list_facts
 from store.lineage import clean_fallbacks
 from store.records import ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
 from store.replies import begin_reply, finish_reply, grow_reply
@@ -59,6 +59,7 @@ class ReplyWorker:
         self._speaker = speaker
         self._brain = brain
         self._settings = settings
+        self._finder = FactFinder(database=database, speaker=speaker, settings=settings)
 
     def run(self, job: ReplyJob, live: LiveReply) -> None:
         """Make the reply and store its end, whatever happens."""
@@ -83,7 +84,8 @@ class ReplyWorker:
         brain = self._brain.wait(live.stop_wanted)
         if live.stop_wanted.is_set():
             return _stopped("")
-        facts = self._find_facts(brain, job)
+        found = self._finder.find(brain, job.user_text, job.history)
+        facts = tuple(fact.text for fact in found)
         adapter = self._ready_adapter(brain, job.adapter)
         with self._database.session() as session:
             if not begin_reply(session, job.reply_id, facts=facts, adapter=adapter):
@@ -93,14 +95,6 @@ class ReplyWorker:
         generation = brain.engine.submit(request)
         live.attach(generation)
         return self._consume(generation, job, live)
-
-    def _find_facts(self, brain: Brain, job: ReplyJob) -> tuple[str, ...]:
-        with self._database.reading() as session:
-            added = [fact.text for fact in list_facts(session, self._speaker.id)]
-        brain.facts.update([*self._speaker.facts, *added])
-        wanted = self._settings.facts_per_reply
-        found = brain.facts.search(job.user_text, job.history, wanted) if wanted else ()
-        return tuple(fact.text for fact in found)
 
     def _ready_adapter(self, brain: Brain, wanted: str | None) -> str | None:
         """Return `wanted` once the engine knows it, else the one in production or one before it.
