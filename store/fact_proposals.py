@@ -1,11 +1,11 @@
 """Facts that reviewers found wrong or missing in replies, and what admins made of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from store.audit import append_audit
@@ -13,7 +13,7 @@ from store.console_tables import FactProposalRow
 from store.errors import ConflictError, FactError, NotFoundError
 from store.facts import Deed, FactEdit, add_fact, checked_sentence, edit_fact, list_facts
 from store.records import Fact, FactProposal, ProposalKind, ProposalStatus
-from store.tables import ReplyRow
+from store.tables import ConversationRow, ReplyRow, TurnRow
 from store.turns import one_of
 from store.visitors import new_id
 
@@ -73,12 +73,26 @@ def propose_fact(session: Session, proposal: NewProposal, *, now: datetime) -> F
 def list_proposals(
     session: Session, persona: str, status: ProposalStatus | None = "proposed"
 ) -> list[FactProposal]:
-    """Return the proposals in one state, None for all; the oldest first."""
-    wanted = select(FactProposalRow).where(FactProposalRow.persona == persona)
+    """Return the proposals in one state, None for all, with what they are about; oldest first."""
+    kept = ConversationRow.deleted_at.is_(None)
+    wanted = (
+        select(
+            FactProposalRow,
+            case((kept, TurnRow.text)),
+            case((kept, ReplyRow.text)),
+        )
+        .outerjoin(ReplyRow, FactProposalRow.reply_id == ReplyRow.id)
+        .outerjoin(TurnRow, ReplyRow.turn_id == TurnRow.id)
+        .outerjoin(ConversationRow, TurnRow.conversation_id == ConversationRow.id)
+        .where(FactProposalRow.persona == persona)
+    )
     if status is not None:
         wanted = wanted.where(FactProposalRow.status == status)
     ordered = wanted.order_by(FactProposalRow.at, FactProposalRow.id)
-    return [_record(row) for row in session.scalars(ordered)]
+    return [
+        replace(_record(row), asked=asked, said=said)
+        for row, asked, said in session.execute(ordered)
+    ]
 
 
 def accept_proposal(

@@ -182,7 +182,8 @@ class FactChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactProposal:
     """What somebody found wrong or missing in a reply. `text` may be empty: words are still to be
-    found. `replaces`: the fact that it corrects. `reason`: of the decision."""
+    found. `replaces`: the fact that it corrects. `reason`: of the decision. `asked` and `said` are
+    the turn and the reply, None when the conversation was deleted or it is about none."""
 
     id: str
     persona: str
@@ -196,6 +197,8 @@ class FactProposal:
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    asked: str | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
