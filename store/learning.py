@@ -201,12 +201,19 @@ def _resolved(session: Session, turns: Iterable[TurnRow]) -> dict[str, list[Conf
 
 
 def _edits(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:
-    """Return the newest text that an operator put in place of each reply."""
+    """Return the newest text that an operator put in place of each reply.
+
+    What corrects a fact belongs on the card: it is proposed there and never becomes a pair.
+    """
     newest: dict[str, ReviewRow] = {}
     for some in batches(reply.id for turn in turns for reply in turn.replies):
         wanted = (
             select(ReviewRow)
-            .where(ReviewRow.reply_id.in_(some), ReviewRow.kind == "edit")
+            .where(
+                ReviewRow.reply_id.in_(some),
+                ReviewRow.kind == "edit",
+                ReviewRow.route.is_distinct_from("fact"),
+            )
             .order_by(ReviewRow.id)
         )
         newest.update((str(row.reply_id), row) for row in session.scalars(wanted))

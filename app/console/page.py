@@ -11,6 +11,7 @@ STYLES = (
     "console/frame",
     "console/parts",
     "console/charts",
+    "console/facts/screen",
     "console/operators/screen",
     "console/replies/screen",
 )

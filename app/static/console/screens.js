@@ -10,6 +10,13 @@ export const SCREENS = [
     load: () => import("./replies/screen.js"),
   },
   {
+    id: "facts",
+    symbol: "book",
+    group: "voice",
+    key: "f",
+    load: () => import("./facts/screen.js"),
+  },
+  {
     id: "operators",
     symbol: "people",
     group: "house",
