@@ -48,7 +48,9 @@ function ask({ title, said, admin, text = "" }, write) {
               void save();
             },
             keydown: (event) => {
-              if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void save();
+              if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+              event.preventDefault();
+              void save();
             },
           },
         },
