@@ -72,10 +72,14 @@ class ChatService:
         self.speaker = speaker
         self.settings = settings
         self._brain = brain
-        self._worker = ReplyWorker(
-            database=database, speaker=speaker, brain=brain, settings=settings.chat
-        )
         self._finder = FactFinder(database=database, speaker=speaker, settings=settings.chat)
+        self._worker = ReplyWorker(
+            database=database,
+            speaker=speaker,
+            brain=brain,
+            finder=self._finder,
+            settings=settings.chat,
+        )
         self._lock = threading.Lock()
         self._live: dict[str, LiveReply] = {}
         self._places: Counter[str] = Counter()

@@ -53,13 +53,19 @@ class ReplyWorker:
     """Makes replies, each in the thread that calls `run`."""
 
     def __init__(
-        self, *, database: Database, speaker: Speaker, brain: BrainSlot, settings: ChatSettings
+        self,
+        *,
+        database: Database,
+        speaker: Speaker,
+        brain: BrainSlot,
+        finder: FactFinder,
+        settings: ChatSettings,
     ) -> None:
         self._database = database
         self._speaker = speaker
         self._brain = brain
         self._settings = settings
-        self._finder = FactFinder(database=database, speaker=speaker, settings=settings)
+        self._finder = finder
 
     def run(self, job: ReplyJob, live: LiveReply) -> None:
         """Make the reply and store its end, whatever happens."""

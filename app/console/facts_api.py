@@ -10,13 +10,12 @@ from pydantic import Field
 from app.api_json import Json
 from app.brain_slot import BrainMissingError
 from app.console.bodies import Body
+from app.console.corrections import Correction, route_correction
 from app.console.door import Admin, Reviewer
 from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
 from app.text_rules import clean_text
 from persona.engine import Message
-from rlaif.fault_features import FaultCase
-from rlaif.fault_router import route_fault
 from store.errors import FactError
 from store.facts import (
     LONGEST_FACT,
@@ -24,7 +23,6 @@ from store.facts import (
     FactEdit,
     add_fact,
     count_fact_changes,
-    current_facts,
     edit_fact,
     list_fact_changes,
     list_facts,
@@ -224,19 +222,15 @@ def try_question(console: Console, who: Reviewer, body: TryBody) -> Json:
 @router.post("/route-fault")
 def preview_route(console: Console, who: Reviewer, body: FaultBody) -> Json:
     """Whether a correction is of a fact or of style, and which fact it would propose."""
-    persona, card = own_facts(console)
-    with console.database.reading() as session:
-        known = current_facts(session, persona, card)
-    case = FaultCase(
+    correction = Correction(
         user=body.user,
         reply=body.reply,
         corrected=body.corrected,
         note=body.note,
         facts=tuple(body.facts),
-        known=known,
-        name=short_name(console.chat.speaker.name),
     )
-    route = route_fault(case)
+    with console.database.reading() as session:
+        route = route_correction(session, console, correction)
     return {
         "kind": route.kind,
         "certainty": route.certainty,
@@ -244,11 +238,6 @@ def preview_route(console: Console, who: Reviewer, body: FaultBody) -> Json:
         "agrees": route.agrees,
         "replaces": route.replaces,
     }
-
-
-def short_name(name: str) -> str:
-    """Return how facts call her: 小野寺 絢音 is 絢音."""
-    return name.split()[-1] if name.split() else name
 
 
 def _fact_json(fact: Fact, card: tuple[str, ...], changes: int) -> Json:
