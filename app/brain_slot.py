@@ -50,6 +50,12 @@ class BrainSlot:
         while not self._settled.wait(_POLL_SECONDS):
             if cancelled.is_set() or self._closed.is_set():
                 raise BrainMissingError("nobody waits for the model any longer")
+        return self.loaded()
+
+    def loaded(self) -> Brain:
+        """Return the brain without waiting. Raises BrainMissingError when it is not there."""
+        if not self._settled.is_set():
+            raise BrainMissingError("the model is still loading; try again in a minute")
         if self._brain is None:
             raise BrainMissingError("the model could not be loaded; run yogeiko doctor")
         return self._brain

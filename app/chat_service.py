@@ -16,11 +16,13 @@ from app.brain_slot import BrainSlot, BrainState
 from app.clock import utc_now
 from app.erasure import erase_everywhere
 from app.errors import ChatError
+from app.fact_finder import FactFinder
 from app.live_reply import LiveReply
 from app.reply_worker import ReplyJob, ReplyWorker
 from app.settings import Settings
-from app.speaker import Brain, Speaker, as_messages
+from app.speaker import Brain, Found, Speaker, as_messages
 from app.text_rules import clean_text
+from persona.engine import Message
 from store.adapters import active_adapter
 from store.conversations import (
     count_conversations,
@@ -70,8 +72,13 @@ class ChatService:
         self.speaker = speaker
         self.settings = settings
         self._brain = brain
+        self._finder = FactFinder(database=database, speaker=speaker, settings=settings.chat)
         self._worker = ReplyWorker(
-            database=database, speaker=speaker, brain=brain, settings=settings.chat
+            database=database,
+            speaker=speaker,
+            brain=brain,
+            finder=self._finder,
+            settings=settings.chat,
         )
         self._lock = threading.Lock()
         self._live: dict[str, LiveReply] = {}
@@ -108,6 +115,11 @@ class ChatService:
             live = list(self._live.values())
         self._stop_all(live)
         self._brain.close()
+
+    def find_facts(self, text: str, history: Sequence[Message] = ()) -> tuple[Found, ...]:
+        """Return the facts that she would see beside `text`. Raises BrainMissingError unless the
+        model is there."""
+        return self._finder.find(self._brain.loaded(), text, history)
 
     def live_reply(self, reply_id: str) -> LiveReply | None:
         """Return the reply if it is being made now. The caller checks whose it is."""

@@ -24,10 +24,11 @@ from rlaif.night_work import MeasuredAdapter, NightSettings
 from rlaif.penalties import PenaltySettings, text_facts
 from rlaif.perplexity import reply_nats
 from rlaif.probe_figures import ProbeReply
-from rlaif.probes import read_gate_probes
+from rlaif.probes import read_gate_probes, standing_probes
 from rlaif.report import Example
 from rlaif.reward import RewardSettings, reward_of
 from store.database import Database
+from store.facts import current_facts
 
 _EXAMPLES = 5
 
@@ -82,9 +83,11 @@ class NightGates:
         plan = night_settings(self._settings)
         with self._database.reading() as session:
             contradictions = list_contradiction_probes(session, now=utc_now())
+            known = current_facts(session, self._card.id, self._card.facts)
+        frozen = read_gate_probes(self._card.folder)
         return MeasureSetup(
             card=self._card,
-            probes=read_gate_probes(self._card.folder),
+            probes=standing_probes(frozen, self._card.facts, known),
             training=Scorer(
                 evaluator=self._models.training_evaluator(),
                 value=partial(_reward_total, self._card, plan, adapter.trust),

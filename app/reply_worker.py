@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.brain_slot import BrainMissingError, BrainSlot
 from app.clock import utc_now
+from app.fact_finder import FactFinder
 from app.live_reply import LiveReply
 from app.prompt_digest import base_digest, prompt_digest
 from app.settings import ChatSettings
@@ -27,7 +28,6 @@ from persona.engine import (
 from persona.errors import AdapterError, EngineBusyError
 from store.adapters import load_adapter
 from store.database import Database
-from store.facts import list_facts
 from store.lineage import clean_fallbacks
 from store.records import Prompted, ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
 from store.replies import begin_reply, finish_reply, grow_reply
@@ -58,12 +58,19 @@ class ReplyWorker:
     """Makes replies, each in the thread that calls `run`."""
 
     def __init__(
-        self, *, database: Database, speaker: Speaker, brain: BrainSlot, settings: ChatSettings
+        self,
+        *,
+        database: Database,
+        speaker: Speaker,
+        brain: BrainSlot,
+        finder: FactFinder,
+        settings: ChatSettings,
     ) -> None:
         self._database = database
         self._speaker = speaker
         self._brain = brain
         self._settings = settings
+        self._finder = finder
 
     def run(self, job: ReplyJob, live: LiveReply) -> None:
         """Make the reply and store its end, whatever happens."""
@@ -88,7 +95,8 @@ class ReplyWorker:
         brain = self._brain.wait(live.stop_wanted)
         if live.stop_wanted.is_set():
             return _stopped("")
-        facts = self._find_facts(brain, job)
+        found = self._finder.find(brain, job.user_text, job.history)
+        facts = tuple(fact.text for fact in found)
         adapter = self._ready_adapter(brain, job.adapter)
         messages = self._speaker.compose(job.history, job.user_text, facts)
         prompted = Prompted(
@@ -105,14 +113,6 @@ class ReplyWorker:
         generation = brain.engine.submit(request)
         live.attach(generation)
         return self._consume(generation, job, live)
-
-    def _find_facts(self, brain: Brain, job: ReplyJob) -> tuple[str, ...]:
-        with self._database.reading() as session:
-            added = [fact.text for fact in list_facts(session, self._speaker.id)]
-        brain.facts.update([*self._speaker.facts, *added])
-        wanted = self._settings.facts_per_reply
-        found = brain.facts.search(job.user_text, job.history, wanted) if wanted else ()
-        return tuple(fact.text for fact in found)
 
     def _ready_adapter(self, brain: Brain, wanted: str | None) -> str | None:
         """Return `wanted` once the engine knows it, else the one in production or one before it.

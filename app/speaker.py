@@ -33,6 +33,10 @@ class Found(Protocol):
     def text(self) -> str:
         """The fact, one sentence."""
 
+    @property
+    def score(self) -> float:
+        """How it stands among the others, higher is better; of no fixed scale."""
+
 
 class FactSearch(Protocol):
     """An index of facts that follows their edits."""

@@ -63,9 +63,9 @@ def contradictions(dialogue: Dialogue) -> tuple[Contradiction, ...]:
     """Return every contradiction of a fact in the reply, in the order of the facts."""
     if says_unknown(dialogue.reply):
         return ()
-    reply = _folded(dialogue.reply)
-    asked = _folded(dialogue.turns[-1].content) if dialogue.turns else ""
-    facts = [_folded(fact) for fact in dialogue.facts]
+    reply = folded(dialogue.reply)
+    asked = folded(dialogue.turns[-1].content) if dialogue.turns else ""
+    facts = [folded(fact) for fact in dialogue.facts]
     heard = " ".join([asked, *facts])
     found: list[Contradiction] = []
     for fact in facts:
@@ -85,13 +85,13 @@ def _unanswered(facts: list[str], reply: str, asked: str) -> list[Contradiction]
 
     Nothing is said where a second fact shares as much, or less than half of the question's words.
     """
-    question = set(_stems(asked))
-    shared = [len(question & set(_stems(fact))) for fact in facts]
+    question = set(words_of(asked))
+    shared = [len(question & set(words_of(fact))) for fact in facts]
     best = max(range(len(facts)), key=lambda at: shared[at])
     if shared[best] < 2 or shared.count(shared[best]) > 1 or 2 * shared[best] < len(question):
         return []
-    answer = set(_stems(facts[best])) - question
-    if not answer or answer & set(_stems(reply)) or _NEGATIVE.search(facts[best]):
+    answer = set(words_of(facts[best])) - question
+    if not answer or answer & set(words_of(reply)) or _NEGATIVE.search(facts[best]):
         return []
     # An answer written in hiragana alone has no stems.
     if (grams(facts[best], 3) & grams(reply, 3)) - grams(asked, 3):
@@ -103,8 +103,8 @@ def _unanswered(facts: list[str], reply: str, asked: str) -> list[Contradiction]
     ]
 
 
-def _stems(text: str) -> list[str]:
-    """What a text is about, kanji by kanji and katakana pair by pair, numbers as digits."""
+def words_of(text: str) -> list[str]:
+    """Return what a text is about, kanji by kanji and katakana pair by pair, numbers as digits."""
     digits = _QUANTITY.sub(lambda found: f"{_value(found[1]):g}{found[2]}", text)
     found = re.findall("[一-龥々]|[0-9]+", re.sub("絢音|彼女", "", digits))
     for run in re.findall("[ァ-ヶー]{2,}|[a-z]{2,}", text):
@@ -115,10 +115,10 @@ def _stems(text: str) -> list[str]:
 def _numbers(
     fact: str, reply: str, asked: str, heard: str
 ) -> list[tuple[ContradictionKind, str, str]]:
-    known = _quantities(fact)
+    known = quantities(fact)
     if not known or not _on_topic(fact, reply, asked):
         return []
-    said, excused = _quantities(reply), _quantities(heard)
+    said, excused = quantities(reply), quantities(heard)
     return [
         ("number", f"{known[unit][0]:g}{unit}", f"{values[0]:g}{unit}")
         for unit, values in said.items()
@@ -182,7 +182,8 @@ def _topics(fact: str) -> list[str]:
     return [word for word in words if not _NO_TOPIC.fullmatch(word)]
 
 
-def _quantities(text: str) -> dict[str, list[float]]:
+def quantities(text: str) -> dict[str, list[float]]:
+    """Return unit -> the numbers with it in a folded text, in order."""
     found: dict[str, list[float]] = {}
     for number, unit in _QUANTITY.findall(text):
         found.setdefault("歳" if unit == "才" else unit, []).append(_value(number))
@@ -203,5 +204,6 @@ def _value(number: str) -> float:
     return float(total + current)
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Return the text with widths and case folded."""
     return unicodedata.normalize("NFKC", text).lower()

@@ -18,6 +18,7 @@ A swapped fact is no fact of the card: following it shows that facts are read an
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -128,6 +129,24 @@ def read_gate_probes(card_folder: Path) -> tuple[GateProbe, ...]:
     if twice is not None:
         raise GateError(f"{path} holds the probe {twice!r} twice; expected every id once")
     return probes
+
+
+def standing_probes(
+    probes: Sequence[GateProbe], card_facts: Collection[str], known: Collection[str]
+) -> tuple[GateProbe, ...]:
+    """The probes without those whose answer is a sentence of the card that is not `known` any more.
+
+    Only what a probe asks for counts; that an old sentence stands beside another question is no
+    fault of the answer.
+    """
+    gone = set(card_facts) - set(known)
+    return tuple(probe for probe in probes if not _asks_for(probe, gone))
+
+
+def _asks_for(probe: GateProbe, facts: Collection[str]) -> bool:
+    return probe.kind == "card_fact" and any(
+        fact in facts and any(key in fact for key in probe.keys) for fact in probe.facts
+    )
 
 
 def contradiction_probe(

@@ -160,6 +160,7 @@ def _reply_option(
         assessment=assessment,
         reward=reward,
         signals=frozenset(one for one in reply.signals if reply.settled.get(one) != "evaluator"),
+        flagged=reply.wrong_of_fact,
         penalties=work.penalties(dialogue),
         confirmed=frozenset(one for one, whose in reply.settled.items() if whose == "visitor"),
     )

@@ -93,6 +93,7 @@ class FactProposalRow(Base):
     """A fact that somebody found wrong or missing in a reply; an admin decides.
 
     `kind`: wrong or missing. `replaces`: the fact that it corrects, None for a new one.
+    `status`: proposed, accepted or declined; `reason`: of that decision.
     """
 
     __tablename__ = "fact_proposals"
@@ -109,6 +110,7 @@ class FactProposalRow(Base):
     status: Mapped[str]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
 
 
 class DuelRow(Base):

@@ -1,5 +1,7 @@
 """Errors of the store room; the message is one sentence a person can act on."""
 
+from typing import Literal
+
 
 class StoreError(Exception):
     """Base of everything that goes wrong in this room."""
@@ -15,6 +17,28 @@ class NotFoundError(StoreError, LookupError):
 
 class ConflictError(StoreError, ValueError):
     """The row exists but its state does not allow the change."""
+
+
+FactFault = Literal[
+    "empty",
+    "long",
+    "known",
+    "retired",
+    "stale",
+    "is_retired",
+    "is_known",
+    "decided",
+    "gone",
+    "reason",
+]
+
+
+class FactError(ConflictError):
+    """A fact cannot be changed like that; `fault` says why in a word."""
+
+    def __init__(self, fault: FactFault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class LeaseError(StoreError, RuntimeError):

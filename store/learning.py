@@ -65,6 +65,7 @@ def list_learnable(
     said = {turn_id for turn_id, _, _, _ in found}
     own = [turn for talk in talks.values() for turn in talk if turn.id in said]
     edits, resolved = _edits(session, own), _resolved(session, own)
+    wrong = _wrong_of_fact(session, own)
     learnable = []
     for turn_id, conversation, visitor, consent_at in found:
         talk = talks[conversation]
@@ -78,7 +79,7 @@ def list_learnable(
                 created_at=talk[index].created_at,
                 turns=history_of(talk[:index], limits, history_turns),
                 user_text=talk[index].text,
-                replies=_replies(talk[index], edits, resolved),
+                replies=_replies(talk[index], edits, resolved, wrong),
                 evidence_at=_evidence_at(talk[index], edits, resolved),
             )
         )
@@ -130,7 +131,10 @@ def history_of(before: Sequence[TurnRow], limits: Limits, most: int) -> tuple[Li
 
 
 def _replies(
-    turn: TurnRow, edits: dict[str, ReviewRow], resolved: dict[str, list[ConflictRow]]
+    turn: TurnRow,
+    edits: dict[str, ReviewRow],
+    resolved: dict[str, list[ConflictRow]],
+    wrong: Collection[str],
 ) -> tuple[LearnableReply, ...]:
     finished = [reply for reply in turn.replies if reply.status == "done" and not reply.safety]
     several = len(finished) > 1
@@ -150,6 +154,7 @@ def _replies(
                 one_of(row.signal, _SIGNALS): one_of(row.resolution or "", RESOLUTIONS)
                 for row in resolved.get(reply.id, ())
             },
+            wrong_of_fact=reply.id in wrong,
         )
         for reply in finished
     )
@@ -201,13 +206,31 @@ def _resolved(session: Session, turns: Iterable[TurnRow]) -> dict[str, list[Conf
 
 
 def _edits(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:
-    """Return the newest text that an operator put in place of each reply."""
+    """Return the newest text that an operator put in place of each reply.
+
+    What corrects a fact belongs on the card: it is proposed there and never becomes a pair.
+    """
     newest: dict[str, ReviewRow] = {}
     for some in batches(reply.id for turn in turns for reply in turn.replies):
         wanted = (
             select(ReviewRow)
-            .where(ReviewRow.reply_id.in_(some), ReviewRow.kind == "edit")
+            .where(
+                ReviewRow.reply_id.in_(some),
+                ReviewRow.kind == "edit",
+                ReviewRow.route.is_distinct_from("fact"),
+            )
             .order_by(ReviewRow.id)
         )
         newest.update((str(row.reply_id), row) for row in session.scalars(wanted))
     return newest
+
+
+def _wrong_of_fact(session: Session, turns: Iterable[TurnRow]) -> frozenset[str]:
+    """Return the replies in which an operator corrected a fact."""
+    found: set[str] = set()
+    for some in batches(reply.id for turn in turns for reply in turn.replies):
+        wanted = select(ReviewRow.reply_id).where(
+            ReviewRow.reply_id.in_(some), ReviewRow.kind == "edit", ReviewRow.route == "fact"
+        )
+        found.update(str(reply_id) for reply_id in session.scalars(wanted))
+    return frozenset(found)

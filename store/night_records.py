@@ -321,6 +321,7 @@ class LearnableReply:
 
     `edit` is the text that an operator put in its place, `edit_id` names it as an option.
     `settled`: signals that an operator weighed against the evaluator's score, and how.
+    `wrong_of_fact`: an operator corrected what it says of her; nothing is learnt from its words.
     """
 
     id: str
@@ -332,6 +333,7 @@ class LearnableReply:
     edit_id: str | None = None
     edit: str | None = None
     settled: Mapping[ReplySignal, Resolution] = field(default_factory=dict)
+    wrong_of_fact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,9 @@ ReplyStatus = Literal["queued", "streaming", "done", "stopped", "failed"]
 ReplyOrigin = Literal["live", "regenerated"]
 Thumb = Literal["up", "down"]
 SafetySource = Literal["user", "reply"]
+FactAction = Literal["add", "edit", "retire", "restore"]
+ProposalKind = Literal["wrong", "missing"]
+ProposalStatus = Literal["proposed", "accepted", "declined"]
 
 MOVING: tuple[ReplyStatus, ...] = ("queued", "streaming")
 
@@ -161,13 +164,53 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A fact added by an operator."""
+    """A fact about a persona. `replaces`: the card's sentence that it stands for, None if added.
+
+    `added_by` and `created_at` are None for a sentence of the card that nobody touched.
+    `retired_at` None: she knows it.
+    """
 
     id: str
     persona: str
     text: str
-    added_by: str
-    created_at: datetime
+    added_by: str | None
+    created_at: datetime | None
+    replaces: str | None = None
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactChange:
+    """One entry of a fact's history; `before` or `after` None: it was not known then."""
+
+    action: FactAction
+    before: str | None
+    after: str | None
+    who: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactProposal:
+    """What somebody found wrong or missing in a reply. `text` may be empty: words are still to be
+    found. `replaces`: the fact that it corrects. `reason`: of the decision. `asked` and `said` are
+    the turn and the reply, None when the conversation was deleted or it is about none."""
+
+    id: str
+    persona: str
+    kind: ProposalKind
+    text: str
+    replaces: str | None
+    reply_id: str | None
+    proposed_by: str
+    at: datetime
+    status: ProposalStatus
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str | None
+    asked: str | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from app.settings import load_settings
 from store.database import open_database
 from store.operators import has_operator
 from tests.app.console.seed_agreement import seed_past_trust, seed_reviews
-from tests.app.console.seed_console import seed_night, seed_operators
+from tests.app.console.seed_console import seed_facts, seed_night, seed_operators
 from tests.fake_server import run
 
 
@@ -24,6 +24,7 @@ def seed(home: Path, *, reviews: bool = False) -> None:
         if reviews:
             seed_reviews(database)
             seed_past_trust(database)
+        seed_facts(database)
     database.close()
 
 

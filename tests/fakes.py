@@ -47,6 +47,7 @@ class FakeFact:
     """A fact that the fake index found."""
 
     text: str
+    score: float = 1.0
 
 
 class FakeFacts:

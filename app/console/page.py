@@ -12,10 +12,11 @@ STYLES = (
     "console/parts",
     "console/charts",
     "console/agreement/screen",
-    "console/operators/screen",
-    "console/replies/screen",
-    "console/replay/screen",
     "console/export/screen",
+    "console/facts/screen",
+    "console/operators/screen",
+    "console/replay/screen",
+    "console/replies/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

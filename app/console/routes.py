@@ -5,8 +5,10 @@ from fastapi import APIRouter
 from app.console import (
     agreement_api,
     exports_api,
+    facts_api,
     login_api,
     operators_api,
+    proposals_api,
     replay_api,
     replies_api,
     reply_detail_api,
@@ -15,8 +17,10 @@ from app.console import (
 ROUTERS: tuple[APIRouter, ...] = (
     agreement_api.router,
     exports_api.router,
+    facts_api.router,
     login_api.router,
     operators_api.router,
+    proposals_api.router,
     replay_api.router,
     replies_api.router,
     reply_detail_api.router,

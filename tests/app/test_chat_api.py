@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from store.adapters import deploy, ensure_adapter
-from store.facts import add_fact
+from store.facts import Deed, add_fact
 from store.records import Adapter
 from store.tables import SafetyEventRow
 from tests.app.house import (
@@ -91,7 +91,8 @@ def test_history_and_edited_facts_reach_the_prompt(
     conversation = start_conversation(client)
     exchange(client, conversation, "一つ目")
     with house.database.session() as session:
-        add_fact(session, "ayane", "絢音の愛犬はムギである。", by="op", now=datetime.now(UTC))
+        deed = Deed(by="op", why="", now=datetime.now(UTC))
+        add_fact(session, "ayane", (), "絢音の愛犬はムギである。", deed)
     turn = exchange(client, conversation, "愛犬は？")
     assert turn["replies"][0]["facts"] == ["絢音の愛犬はムギである。"]
     contents = [message.content for message in engine.requests[-1].messages]

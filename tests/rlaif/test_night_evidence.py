@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
 from rlaif.metrics import METRIC_KEYS
 from rlaif.pair_proposals import ProposalSettings
 from rlaif.pairs import PairSettings
 from store.night_records import Resolution
-from store.night_tables import CandidateRow
+from store.night_tables import CandidateRow, ReviewRow
 from store.pair_queue import list_conflicts, resolve_conflict
 from tests.rlaif.night_kit import Bench
 from tests.rlaif.night_runs import (
@@ -80,6 +80,24 @@ def test_an_edit_after_the_night_pairs_the_turn_the_next_night(bench: Bench) -> 
         nights = session.scalars(select(CandidateRow.night_date).distinct()).all()
     assert nights == [FIRST], "a turn that is read again is not answered again"
     assert [one.id for one in trainable_pairs(bench) if one.turn_id == turn] == [pair.id]
+
+
+def test_a_corrected_fact_gives_no_pair(bench: Bench) -> None:
+    """Nor does the reply that was wrong of it, on either side; a corrected tone is a pair."""
+    run(bench, FIRST)
+    replies = shown_replies(bench)
+    wrong, dull = (replies[pair.turn_id] for pair in pairs_of(bench, FIRST)[:2])
+    bench.now += DAY
+    for reply in (wrong, dull):
+        edit_reply(bench, reply, EDIT)
+    with bench.database.session() as session:
+        of_wrong = update(ReviewRow).where(ReviewRow.reply_id == wrong)
+        session.execute(of_wrong.values(route="fact"))
+
+    run(bench, SECOND)
+
+    (pair,) = pairs_of(bench, SECOND)
+    assert (pair.rejected_id, pair.chosen) == (dull, EDIT)
 
 
 def test_the_newest_edit_alone_is_trained_on(bench: Bench) -> None:

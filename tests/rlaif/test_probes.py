@@ -20,6 +20,7 @@ from rlaif.probes import (
     GateProbe,
     contradiction_probe,
     read_gate_probes,
+    standing_probes,
 )
 
 
@@ -61,6 +62,23 @@ def test_facts_answer_their_questions(probes: tuple[GateProbe, ...]) -> None:
             assert len(holding) == 1, probe.id
             assert holding[0] not in card_facts
             assert not any(key in "".join(probe.facts) for key in probe.forbidden)
+
+
+def test_a_retired_fact_is_not_asked_for_any_more(probes: tuple[GateProbe, ...]) -> None:
+    card = load_card(SHIPPED_CARD)
+    age = "絢音の年齢は17歳である。"
+    asking = {
+        probe.id
+        for probe in probes
+        if probe.kind == "card_fact"
+        and age in probe.facts
+        and any(key in age for key in probe.keys)
+    }
+    assert asking
+    known = [fact for fact in card.facts if fact != age]
+    standing = standing_probes(probes, card.facts, [*known, "絢音の年齢は18歳である。"])
+    assert {probe.id for probe in probes} - {probe.id for probe in standing} == asking
+    assert standing_probes(probes, card.facts, card.facts) == probes
 
 
 def test_earlier_turns_of_hers_are_in_her_voice(probes: tuple[GateProbe, ...]) -> None:

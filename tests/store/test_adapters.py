@@ -8,7 +8,6 @@ import pytest
 from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
 from store.database import Database
 from store.errors import ConflictError, NotFoundError
-from store.facts import add_fact, list_facts, remove_fact
 from store.operators import has_operator
 from store.records import Adapter
 from store.tables import OperatorRow
@@ -50,22 +49,6 @@ def test_an_adapter_may_move_but_not_change(database: Database, now: datetime) -
             ensure_adapter(session, replace(adapter, sha256="cd" * 32))
         with pytest.raises(NotFoundError):
             deploy(session, "v9", who="test", why="typo", now=now)
-
-
-def test_facts_are_added_once_and_removed(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        fact = add_fact(session, "ayane", " 絢音は猫が\n好きである。 ", by="op", now=now)
-        assert list_facts(session, "ayane") == [fact]
-        assert fact.text == "絢音は猫が 好きである。"
-        with pytest.raises(ConflictError, match="already there"):
-            add_fact(session, "ayane", fact.text, by="op", now=now)
-        with pytest.raises(ConflictError, match="empty"):
-            add_fact(session, "ayane", "　", by="op", now=now)
-        assert list_facts(session, "someone") == []
-        remove_fact(session, fact.id)
-        assert list_facts(session, "ayane") == []
-        with pytest.raises(NotFoundError):
-            remove_fact(session, fact.id)
 
 
 def test_only_an_enabled_operator_with_a_password_counts(database: Database, now: datetime) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from store.conversations import mark_deleted
 from store.database import Database
 from store.learning import list_learnable
 from store.night_records import LearnableTurn, NewConflict, NewReview
+from store.night_tables import ReviewRow
 from store.pair_queue import list_conflicts, resolve_conflict, save_conflicts
 from store.records import ReplyEnd, SafetyCatch, Turn
 from store.replies import begin_reply, finish_reply
@@ -197,6 +199,22 @@ def test_the_newest_edit_of_an_operator_is_an_option(database: Database, now: da
         assert (shown.edit, shown.edit_id) == ("やわらかい答えですわ。", f"edit-{edits[1].id}")
         assert shown.signals == {"edited"}
         assert found[other.id].shown.edit is None
+
+
+def test_a_corrected_fact_is_no_option_and_its_reply_is_marked(
+    database: Database, now: datetime
+) -> None:
+    with database.session() as session:
+        _, (turn, other) = talk(session, now, ("歳は？", "十六ですわ。"), ("次", "普通"))
+        reply = turn.replies[0].id
+        edit = NewReview(operator="op", kind="edit", reply_id=reply, text="十七ですわ。")
+        kept = append_review(session, edit, now=now)
+        session.execute(update(ReviewRow).where(ReviewRow.id == kept.id).values(route="fact"))
+        found = {one.turn_id: one for one in _learnable(session, now)}
+        shown = found[turn.id].shown
+        assert (shown.edit, shown.signals, shown.wrong_of_fact) == (None, frozenset(), True)
+        assert found[turn.id].evidence_at is None
+        assert not found[other.id].shown.wrong_of_fact
 
 
 def test_the_newest_verdict_of_a_person_dates_the_evidence(

@@ -54,7 +54,10 @@ export function confirmDialog({ title, text, yes, kind = "danger", reason = null
       ),
     );
     dialog.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) accept();
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      // The dialog closes before the key reaches the screen below, which has a use for it too.
+      event.preventDefault();
+      accept();
     });
     dialog.addEventListener("close", () => {
       resolve(dialog.returnValue === "yes" ? (words?.value.trim() ?? "") : null);

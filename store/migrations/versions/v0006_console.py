@@ -111,6 +111,7 @@ def _facts() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("decided_at", _TIME, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
     )
     op.create_index("ix_fact_proposals_reply", "fact_proposals", ["reply_id"])
 

@@ -29,6 +29,12 @@ PUBLIC = {
     ("POST", "/api/console/invitation"),
 }
 FOR_ADMINS = {
+    ("POST", "/api/console/facts"),
+    ("PUT", "/api/console/facts/{fact_id}"),
+    ("POST", "/api/console/facts/{fact_id}/retire"),
+    ("POST", "/api/console/facts/{fact_id}/restore"),
+    ("POST", "/api/console/proposals/{proposal_id}/accept"),
+    ("POST", "/api/console/proposals/{proposal_id}/decline"),
     ("GET", "/api/console/operators"),
     ("PUT", "/api/console/operators"),
     ("POST", "/api/console/operators/disable"),
@@ -44,6 +50,12 @@ FOR_ADMINS = {
 FOR_REVIEWERS = {
     ("GET", "/api/console/agreement"),
     ("GET", "/api/console/agreement/{metric}"),
+    ("GET", "/api/console/facts"),
+    ("GET", "/api/console/facts/{fact_id}/history"),
+    ("POST", "/api/console/facts/try"),
+    ("POST", "/api/console/route-fault"),
+    ("GET", "/api/console/proposals"),
+    ("POST", "/api/console/proposals"),
     ("GET", "/api/console/me"),
     ("GET", "/api/console/replies/{reply_id}"),
     ("GET", "/api/console/adapters"),
