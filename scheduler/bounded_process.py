@@ -22,9 +22,13 @@ class Bounds:
 
 
 def start_bounded(
-    command: Sequence[str], output: IO[bytes], bounds: Bounds
+    command: Sequence[str],
+    output: IO[bytes],
+    bounds: Bounds,
+    errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own; what it says goes to `output`. Raises OSError."""
+    """Start `command` in a session of its own; what it says goes to `output`, its complaints to
+    `errors` if that is given. Raises OSError."""
     threads = dict.fromkeys(_THREAD_VARIABLES, str(bounds.threads))
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
     limits = [str(bounds.nice), str(bounds.memory_bytes)]
@@ -32,7 +36,7 @@ def start_bounded(
         [sys.executable, "-m", "scheduler.bounded", *limits, *command],
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if errors is None else errors,
         env={**os.environ, **threads, **quiet, **bounds.environment},
         start_new_session=True,
     )
