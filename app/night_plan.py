@@ -1,6 +1,8 @@
-"""The night's own settings out of the application's."""
+"""The night's own settings out of the application's, and what they mean for its pairs."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
 
 from app.server import is_loopback
 from app.settings import Settings
@@ -10,6 +12,8 @@ from rlaif.pair_caps import CapSettings
 from rlaif.pairs import PairSettings
 from rlaif.reward import RewardSettings
 from rlaif.train import PreferenceSettings
+from store.night_records import Night
+from store.nights import OPEN
 
 _CAREFUL, _BOLD = 0.4, 1.1
 
@@ -28,6 +32,40 @@ def night_settings(settings: Settings) -> NightSettings:
         training=PreferenceSettings(
             learning_rate=night.learning_rate, beta=night.beta, epochs=night.epochs
         ),
+    )
+
+
+ApprovalReason = Literal["set", "this_machine", "open_site"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxPlan:
+    """Whether a night waits for operators, and until when.
+
+    why: `set`: the setting says so; else it follows from who can reach the site. deadline: when it
+    goes on without them; None before it has asked, and where it does not ask. open: the night can
+    still wait or go on with what is decided now.
+    """
+
+    approval: Approval
+    why: ApprovalReason
+    deadline: datetime | None
+    open: bool
+
+
+def inbox_plan(settings: Settings, night: Night | None) -> InboxPlan:
+    """How the pairs of a night are asked about."""
+    approval = _approval(settings)
+    derived: ApprovalReason = "this_machine" if approval == "auto" else "open_site"
+    asked_at = None if night is None else night.began("inbox")
+    waits = approval == "required" and asked_at is not None
+    return InboxPlan(
+        approval=approval,
+        why=derived if settings.night.approval == "by_site" else "set",
+        deadline=asked_at + timedelta(hours=settings.night.deadline_hours)
+        if waits and asked_at is not None
+        else None,
+        open=night is None or (night.status in OPEN and night.began("train") is None),
     )
 
 

@@ -17,5 +17,17 @@ class ConflictError(StoreError, ValueError):
     """The row exists but its state does not allow the change."""
 
 
+class NothingToUndoError(ConflictError):
+    """Whoever asks has no deed left that could be taken back."""
+
+
+class DecidedSinceError(ConflictError):
+    """`operator` has decided since, so an earlier verdict is not taken back."""
+
+    def __init__(self, message: str, operator: str) -> None:
+        super().__init__(message)
+        self.operator = operator
+
+
 class LeaseError(StoreError, RuntimeError):
     """The night belongs to another process by now, or is over: nothing was written."""

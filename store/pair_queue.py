@@ -135,7 +135,7 @@ def reopen_conflict(
     detail: dict[str, object] = {"conflict": conflict_id}
     append_audit(session, actor=operator, action="conflict.reopen", detail=detail, now=now)
     session.flush()
-    return _record(row)
+    return conflict_record(row)
 
 
 def used_resolutions(session: Session, conflicts: Iterable[StoredConflict]) -> set[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import ScalarSelect, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from store.audit import append_audit
-from store.errors import ConflictError, NotFoundError
+from store.errors import ConflictError, DecidedSinceError, NotFoundError, NothingToUndoError
 from store.night_records import PairStatus, StoredPair
 from store.night_tables import PairRow, ReviewRow
 from store.pairs import PAIR_STATUSES, pair_record
@@ -98,8 +98,8 @@ def edit_pair(
 def undo_verdict(session: Session, operator: str, now: datetime) -> StoredPair:
     """Take back the operator's own last verdict or edit, bulk actions aside; again, the one before.
 
-    Returns the pair as it was. Raises ConflictError when nothing is left to take back, or when
-    somebody has decided on that pair since.
+    Returns the pair as it was. Raises NothingToUndoError, and DecidedSinceError when
+    somebody else has decided on that pair since.
     """
     wanted = select(ReviewRow).where(
         ReviewRow.operator == operator,
@@ -112,13 +112,14 @@ def undo_verdict(session: Session, operator: str, now: datetime) -> StoredPair:
     )
     review = session.scalars(wanted.order_by(ReviewRow.id.desc()).limit(1)).first()
     if review is None or review.pair_id is None:
-        raise ConflictError(f"{operator} has no verdict on a pair left to take back")
+        raise NothingToUndoError(f"{operator} has no verdict on a pair left to take back")
     row = locked_pair(session, review.pair_id)
     newest = standing_verdict(session, row.id)
     if newest is None or newest.id != review.id:
         whose = "nobody" if newest is None else newest.operator
-        raise ConflictError(
-            f"{whose} has decided on pair {row.id} since; expected yours to be its last verdict"
+        raise DecidedSinceError(
+            f"{whose} has decided on pair {row.id} since; expected yours to be its last verdict",
+            whose,
         )
     take_back(session, row, review, operator, now)
     detail: dict[str, object] = {"pair": row.id, "status": row.status}

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from store.batches import batches, existing_turns
+from store.errors import NotFoundError
 from store.learning import Limits, history_of, learnable_turn, visible_turns
 from store.night_records import Line, NewPair, NightClaim, PairStatus, StoredPair
 from store.night_tables import AdapterPairRow, ConflictRow, PairRow
@@ -69,6 +70,14 @@ def list_pairs(
     if status is not None:
         wanted = wanted.where(PairRow.status == status)
     return [pair_record(row) for row in session.scalars(wanted)]
+
+
+def load_pair(session: Session, pair_id: str) -> StoredPair:
+    """Return a pair as it was proposed or edited. Raises NotFoundError."""
+    row = session.get(PairRow, pair_id)
+    if row is None:
+        raise NotFoundError(f"no pair has the id {pair_id}; its visitor may have been erased")
+    return pair_record(row)
 
 
 def earlier_pairs(
