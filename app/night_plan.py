@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from app.server import is_loopback
+from app.loopback import is_loopback
 from app.settings import Settings
 from rlaif.make_candidates import CandidateSettings
 from rlaif.night_work import Approval, NightSettings
@@ -44,12 +44,13 @@ class InboxPlan:
 
     why: `set`: the setting says so; else it follows from who can reach the site. deadline: when it
     goes on without them; None before it has asked, and where it does not ask. open: the night can
-    still wait or go on with what is decided now.
+    still go on with what is decided now. hours: from asking to the deadline.
     """
 
     approval: Approval
     why: ApprovalReason
     deadline: datetime | None
+    hours: float
     open: bool
 
 
@@ -65,6 +66,7 @@ def inbox_plan(settings: Settings, night: Night | None) -> InboxPlan:
         deadline=asked_at + timedelta(hours=settings.night.deadline_hours)
         if waits and asked_at is not None
         else None,
+        hours=settings.night.deadline_hours,
         open=night is None or (night.status in OPEN and night.began("train") is None),
     )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import ipaddress
 import logging
 import secrets
 import socket
@@ -35,9 +34,11 @@ from app.console.routes import ROUTERS
 from app.errors import ChatError, ErrorCode, StartError
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
+from app.loopback import is_loopback
 from app.messages import ERRORS, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
+from app.rehearsal_service import RehearsalService, rehearsal_settings
 from app.settings import ServerSettings, Settings
 from store.database import Database
 from store.errors import ConflictError, NotFoundError, StoreError
@@ -55,6 +56,7 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings, chat: ChatService, night: NightService | None = None) -> FastAPI:
     """Return the application; entering its lifespan starts `chat` and then `night`, leaving closes
     them."""
+    rehearsal = RehearsalService(rehearsal_settings(settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +66,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         try:
             yield
         finally:
+            await asyncio.to_thread(rehearsal.close)
             if night is not None:
                 # It may wait for a process to end.
                 await asyncio.to_thread(night.close)
@@ -77,6 +80,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         night=night,
         cookies=LoginCookies(key),
         tries=RateLimiter(times=_LOGIN_TRIES, seconds=_LOGIN_SECONDS),
+        rehearsal=rehearsal,
     )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))
@@ -177,16 +181,6 @@ def tell_first_operator(server: ServerSettings, database: Database) -> None:
     print(  # noqa: T201 - for whoever started the server
         f"console: {address}{LOGIN_PAGE}#{token}  (makes you the operator; works once)", flush=True
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server bound to `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def guard_settings(server: ServerSettings) -> GuardSettings:

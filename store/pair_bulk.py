@@ -13,7 +13,13 @@ from store.console_tables import BulkActionRow
 from store.errors import ConflictError, NotFoundError
 from store.night_tables import PairRow, ReviewRow
 from store.pair_inbox import PairFilter, select_pairs
-from store.pair_verdicts import set_status, standing_verdict, take_back, verdict_review
+from store.pair_verdicts import (
+    audit_detail,
+    set_status,
+    standing_verdict,
+    take_back,
+    verdict_review,
+)
 from store.tables import VisitorRow
 from store.visitors import new_id
 
@@ -60,12 +66,16 @@ def approve_found(
         undone_by=None,
     )
     session.add(action)
+    given: list[tuple[PairRow, ReviewRow]] = []
     for row in rows:
         review = verdict_review(row, "approved", operator, now)
         review.bulk_id = action.id
-        session.add(review)
         set_status(row, "approved", operator, now)
-        one: dict[str, object] = {"pair": row.id, "status": "approved", "bulk": action.id}
+        given.append((row, review))
+    session.add_all(review for _, review in given)
+    session.flush()
+    for row, review in given:
+        one = {**audit_detail(row, review), "bulk": action.id}
         append_audit(session, actor=operator, action="pair.decide", detail=one, now=now)
     detail: dict[str, object] = {"bulk": action.id, "pairs": len(rows), "filter": asdict(found)}
     append_audit(session, actor=operator, action=APPROVE, detail=detail, now=now)

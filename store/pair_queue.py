@@ -107,7 +107,11 @@ def resolve_conflict(
     if row.resolved_at is not None:
         raise ConflictError(f"{row.resolved_by} has resolved it already: {row.resolution}")
     row.resolved_at, row.resolved_by, row.resolution = now, operator, resolution
-    detail: dict[str, object] = {"conflict": conflict_id}
+    detail: dict[str, object] = {
+        "night": row.night_date,
+        "signal": row.signal,
+        "resolution": resolution,
+    }
     append_audit(session, actor=operator, action="conflict.resolve", detail=detail, now=now)
     session.flush()
     return conflict_record(row)
@@ -132,7 +136,7 @@ def reopen_conflict(
             f"the night of {night} has used the resolution; decide on the pairs of the reply instead"
         )
     row.resolved_at = row.resolved_by = row.resolution = None
-    detail: dict[str, object] = {"conflict": conflict_id}
+    detail: dict[str, object] = {"night": row.night_date, "signal": row.signal}
     append_audit(session, actor=operator, action="conflict.reopen", detail=detail, now=now)
     session.flush()
     return conflict_record(row)

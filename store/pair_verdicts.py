@@ -40,8 +40,10 @@ def decide_pair(
     review.note = note
     session.add(review)
     set_status(row, status, operator, now)
-    detail: dict[str, object] = {"pair": pair_id, "status": status}
-    append_audit(session, actor=operator, action="pair.decide", detail=detail, now=now)
+    session.flush()
+    append_audit(
+        session, actor=operator, action="pair.decide", detail=audit_detail(row, review), now=now
+    )
     session.flush()
     return pair_record(row)
 
@@ -89,8 +91,9 @@ def edit_pair(
     else:
         row.chosen_id, row.chosen = option, text
     set_status(row, "flipped" if flipped else "approved", operator, now)
-    detail: dict[str, object] = {"pair": pair_id, "status": row.status}
-    append_audit(session, actor=operator, action="pair.edit", detail=detail, now=now)
+    append_audit(
+        session, actor=operator, action="pair.edit", detail=audit_detail(row, review), now=now
+    )
     session.flush()
     return pair_record(row)
 
@@ -122,8 +125,9 @@ def undo_verdict(session: Session, operator: str, now: datetime) -> StoredPair:
             whose,
         )
     take_back(session, row, review, operator, now)
-    detail: dict[str, object] = {"pair": row.id, "status": row.status}
-    append_audit(session, actor=operator, action="pair.undo", detail=detail, now=now)
+    append_audit(
+        session, actor=operator, action="pair.undo", detail=audit_detail(row, review), now=now
+    )
     session.flush()
     return pair_record(row)
 
@@ -157,6 +161,12 @@ def set_status(row: PairRow, status: PairStatus, operator: str, now: datetime) -
     undecided = status == "proposed"
     row.status = status
     row.decided_by, row.decided_at = (None, None) if undecided else (operator, now)
+
+
+def audit_detail(row: PairRow, review: ReviewRow) -> dict[str, object]:
+    """Return what the log of deeds keeps of a verdict: its review, which an erasure removes, not
+    the pair's id, which would outlive it."""
+    return {"night": row.night_date, "review": review.id, "status": row.status}
 
 
 def standing_verdict(session: Session, pair_id: str) -> ReviewRow | None:

@@ -44,9 +44,7 @@ def resolve(console: Console, who: Reviewer, conflict_id: str, body: ResolutionB
     """Say whose word counts."""
     with console.database.session() as session:
         try:
-            done = resolve_conflict(
-                session, conflict_id, body.resolution, who.name, console.now()
-            )
+            done = resolve_conflict(session, conflict_id, body.resolution, who.name, console.now())
         except ConflictError as error:
             raise ConsoleError("conflict_resolved", status=409) from error
         return conflict_json(done, used_resolutions(session, [done]))

@@ -13,6 +13,7 @@ STYLES = (
     "console/charts",
     "console/operators/screen",
     "console/replies/screen",
+    "console/pairs/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

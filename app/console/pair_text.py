@@ -28,5 +28,7 @@ def taught_text(pair: StoredPair, text: str) -> str:
     turns = tuple(Message(role=role, content=content) for role, content in pair.turns)
     found = mask(clean, fragments=mask_turns(turns).fragments).kinds
     if found:
-        raise ConsoleError("pair_text_personal", found="".join(LABELS[kind] for kind in sorted(found)))
+        raise ConsoleError(
+            "pair_text_personal", found="".join(LABELS[kind] for kind in sorted(found))
+        )
     return clean

@@ -136,11 +136,9 @@ def remark(console: Console, who: Reviewer, pair_id: str, body: NoteBody) -> Jso
         raise ConsoleError("pair_note_empty")
     review = NewReview(operator=who.name, kind="note", pair_id=pair_id, note=note)
     with console.database.session() as session:
-        append_review(session, review, now=console.now())
-        detail: dict[str, object] = {"pair": pair_id}
-        append_audit(
-            session, actor=who.name, action="pair.note", detail=detail, now=console.now()
-        )
+        stored = append_review(session, review, now=console.now())
+        detail: dict[str, object] = {"review": stored.id}
+        append_audit(session, actor=who.name, action="pair.note", detail=detail, now=console.now())
         return _changed(session, load_pair(session, pair_id))
 
 

@@ -71,15 +71,14 @@ def inbox_json(
         "approval": plan.approval,
         "why": plan.why,
         "open": plan.open,
+        "hours": plan.hours,
         "deadline": plan.deadline.isoformat() if plan.deadline else None,
         "counts": counts,
         "sources": sources,
     }
 
 
-def conflicts_json(
-    session: Session, views: Sequence[ConflictView], used: set[str]
-) -> list[Json]:
+def conflicts_json(session: Session, views: Sequence[ConflictView], used: set[str]) -> list[Json]:
     """Return conflicts with their talk and the reply's scores; `used`: read by a night already."""
     options = ((one.conflict.night_date, (one.conflict.reply_id,)) for one in views)
     worth = _worth(session, options)
@@ -87,9 +86,7 @@ def conflicts_json(
         {
             **conflict_json(one.conflict, used),
             "turns": [list(line) for line in one.turns],
-            "reply": _option_json(
-                one.conflict.night_date, one.conflict.reply_id, one.reply, worth
-            ),
+            "reply": _option_json(one.conflict.night_date, one.conflict.reply_id, one.reply, worth),
             "shown": one.shown,
             "thumb_reason": one.thumb_reason,
         }
@@ -118,12 +115,12 @@ def _worth(session: Session, options: Iterable[tuple[str, tuple[str, ...]]]) -> 
     for night, ids in options:
         by_night.setdefault(night, []).extend(ids)
     worth = _Worth(scores={}, rewards={})
-    for night, ids in by_night.items():
+    for night, wanted in by_night.items():
         evaluator = rewarding_evaluator(session, night)
         if evaluator is None:
             continue
-        scores = load_scores(session, ids, evaluator)
-        rewards = load_rewards(session, night, evaluator, ids)
+        scores = load_scores(session, wanted, evaluator)
+        rewards = load_rewards(session, night, evaluator, wanted)
         worth.scores.update({(night, key): one for key, one in scores.items()})
         worth.rewards.update({(night, key): one for key, one in rewards.items()})
     return worth

@@ -13,6 +13,7 @@ from app.console.login_cookies import LoginCookies
 from app.messages import Language, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
+from app.rehearsal_service import RehearsalService
 from app.settings import Settings
 from store.database import Database
 
@@ -26,6 +27,7 @@ class ConsoleParts:
     night: NightService | None
     cookies: LoginCookies
     tries: RateLimiter
+    rehearsal: RehearsalService
     now: Callable[[], datetime] = utc_now
 
     @property

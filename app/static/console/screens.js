@@ -10,6 +10,14 @@ export const SCREENS = [
     load: () => import("./replies/screen.js"),
   },
   {
+    id: "pairs",
+    symbol: "pair",
+    group: "review",
+    admin: false,
+    key: "p",
+    load: () => import("./pairs/screen.js"),
+  },
+  {
     id: "operators",
     symbol: "people",
     group: "house",
