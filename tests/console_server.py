@@ -8,11 +8,16 @@ from app.settings import load_settings
 from store.database import open_database
 from store.operators import has_operator
 from tests.app.console.seed_console import seed_night, seed_operators
+from tests.app.console.seed_pairs import seed_inbox
 from tests.fake_server import run
 
 
 def seed(home: Path) -> None:
-    """Give a new home operators and a history."""
+    """Give a new home operators, a history, and nights that wait for them."""
+    home.mkdir(parents=True, exist_ok=True)
+    own = home / "yogeiko.toml"
+    if not own.exists():
+        own.write_text('[night]\napproval = "required"\n', encoding="utf-8")
     settings = load_settings(home)
     database = open_database(settings.database_url)
     with database.reading() as session:
@@ -20,6 +25,7 @@ def seed(home: Path) -> None:
     if not known:
         seed_operators(database)
         seed_night(database, settings.nights_folder)
+        seed_inbox(database)
     database.close()
 
 

@@ -7,13 +7,13 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.api_json import Json
+from app.approval import inbox_plan
 from app.console.bodies import Body
 from app.console.door import Reviewer
 from app.console.errors import ConsoleError
 from app.console.pair_text import taught_text
 from app.console.pairs_json import inbox_json, pairs_json
 from app.console.parts import Console, ConsoleParts
-from app.night_plan import inbox_plan
 from app.text_rules import clean_text
 from rlaif.preference import PairSource
 from store.audit import append_audit

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy.orm import Session
 
 from app.api_json import Json
-from app.night_plan import InboxPlan
+from app.approval import InboxPlan
 from store.conflict_view import ConflictView
 from store.lineage import learned_receipts
 from store.night_records import (

@@ -13,7 +13,6 @@ export const SCREENS = [
     id: "pairs",
     symbol: "pair",
     group: "review",
-    admin: false,
     key: "p",
     load: () => import("./pairs/screen.js"),
   },

@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from app.approval import inbox_plan
 from app.clock import utc_now
-from app.night_plan import inbox_plan
 from app.settings import load_settings
 from rlaif.metrics import METRICS
 from store.nights import load_night
