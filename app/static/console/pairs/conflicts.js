@@ -4,7 +4,7 @@ import { button, fill, h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { get, send } from "../api.js";
 import { attempt, chip, emptyState, number, tabs, toast, when } from "../ui.js";
-import { keyButton, scores, talk } from "./sides.js";
+import { keyButton, ownScores, scrollTalks, talk } from "./sides.js";
 
 const PAGE = 100;
 const CHOICES = [
@@ -61,6 +61,7 @@ class Queue {
       ),
       one ? this.desk(one) : this.nothing(),
     );
+    scrollTalks(this.root);
   }
 
   steps() {
@@ -105,7 +106,7 @@ class Queue {
         ),
       ),
       one.resolution ? this.settled(one) : this.acts(),
-      scores({ status: "proposed", chosen: one.reply, rejected: { scores: null, reward: null } }),
+      ownScores(one.reply),
     );
   }
 

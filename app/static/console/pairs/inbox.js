@@ -10,7 +10,7 @@ import { approveFound, undoFound } from "./bulk.js";
 import { filterBar } from "./inbox_filter.js";
 import { inboxHead } from "./inbox_head.js";
 import { pairList } from "./inbox_list.js";
-import { entry, facts, history, keyButton, scores, sides, sidesOf, talk } from "./sides.js";
+import { entry, facts, history, keyButton, scores, scrollTalks, sides, sidesOf, talk } from "./sides.js";
 
 const TICK_MS = 15_000;
 const VERDICTS = [
@@ -76,6 +76,7 @@ class Inbox {
       }),
     );
     fill(this.body, this.strip(), this.desk());
+    scrollTalks(this.body);
   }
 
   strip() {

@@ -71,6 +71,11 @@ export function talk(turns) {
   );
 }
 
+/** Shows the end of every talk in `root`: what is answered stands there. */
+export function scrollTalks(root) {
+  for (const one of root.querySelectorAll(".pair-talk")) one.scrollTop = one.scrollHeight;
+}
+
 /** Both replies, what differs marked; `editor`, an element, takes the place of the taught text. */
 export function sides(pair, editor = null) {
   const { taught, other } = sidesOf(pair);
@@ -145,7 +150,7 @@ export function scores(pair) {
 function score(key, taught, other) {
   const mine = taught.scores?.[key];
   const theirs = other.scores?.[key];
-  const weight = (taught.reward ?? other.reward)?.metrics[key]?.trust ?? 1;
+  const trusted = isTrusted(key, taught.reward ? taught : other);
   const told = t("pairs.score_label", {
     name: metricName(key),
     taught: number(mine, 1),
@@ -154,15 +159,40 @@ function score(key, taught, other) {
   return h(
     "div",
     {
-      class: `pair-score${weight === 0 ? " pair-score-off" : ""}`,
+      class: `pair-score${trusted ? "" : " pair-score-off"}`,
       role: "img",
       "aria-label": told,
-      title: weight === 0 ? t("pairs.no_trust") : null,
+      title: trusted ? null : t("pairs.no_trust"),
     },
     bar(mine, "left", mine > theirs),
     h("span", { class: "pair-score-name" }, metricName(key)),
     bar(theirs, "right", theirs > mine),
   );
+}
+
+/** The twelve scores of one reply. */
+export function ownScores(option) {
+  if (!option.scores) return null;
+  return h(
+    "section",
+    { class: "conflict-scores", "aria-label": t("pairs.scores") },
+    Object.entries(option.scores).map(([key, value]) =>
+      h(
+        "div",
+        {
+          class: `pair-score${isTrusted(key, option) ? "" : " pair-score-off"}`,
+          role: "img",
+          "aria-label": `${metricName(key)} ${number(value, 1)}`,
+        },
+        h("span", { class: "pair-score-name" }, metricName(key)),
+        bar(value, "right", true),
+      ),
+    ),
+  );
+}
+
+function isTrusted(key, option) {
+  return (option.reward?.metrics[key]?.trust ?? 1) > 0;
 }
 
 function bar(value, way, ahead) {
