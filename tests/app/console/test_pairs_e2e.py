@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import select
 
 from store.database import open_database
 from store.pairs import list_pairs
 from store.tables import AuditRow
-from tests.app.chat_site import Site
+from tests.app.chat_site import CHROMIUM, FLAGS, Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.console.seed_console import REVIEWER
 from tests.app.console.seed_pairs import CONFLICTS, PAIRS
@@ -23,6 +23,14 @@ BETTER = "まあ、今夜はあたたかくしてお休みになって。"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_console(tmp_path_factory.mktemp("console") / "home") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
@@ -112,11 +120,11 @@ def test_a_filter_is_approved_and_undone_by_keyboard(page: Page, site: Site) -> 
     before = _last(site)
     expect(page.locator(".pair-place")).to_contain_text("1 / ")
     waiting = [one.id for one in _pairs(site).values() if one.status == "proposed"]
-    page.get_by_label("夜", exact=True).focus()
+    page.keyboard.press("/")
+    expect(page.get_by_label("夜", exact=True)).to_be_focused()
     page.keyboard.press("End")
-    page.keyboard.press("Tab")
     expect(page.locator(".pair-meaning")).to_contain_text("すべての夜")
-    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Escape")
     page.keyboard.press("Shift+A")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"未判断の {len(waiting)} 組")

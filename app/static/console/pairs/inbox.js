@@ -281,11 +281,10 @@ class Inbox {
   }
 
   leave() {
-    const field = document.activeElement;
-    if (this.editing) {
-      this.editing = null;
-      this.draw();
-    } else if (field === this.noteField) field.blur();
+    document.activeElement?.blur();
+    if (!this.editing) return;
+    this.editing = null;
+    this.draw();
   }
 
   async undo() {
@@ -337,6 +336,7 @@ class Inbox {
       { keys: ["u"], text: "pairs.act_undo", run: () => void this.undo() },
       { keys: ["Ctrl+Enter"], text: "pairs.key_save", run: () => void this.saveWritten() },
       { keys: ["Escape"], text: "pairs.key_leave", run: () => this.leave() },
+      { keys: ["/"], text: "pairs.key_filter", run: () => this.filterPlace.querySelector("select")?.focus() },
       { keys: ["Shift+a"], text: "pairs.approve_all", run: () => void this.approveAll() },
       { keys: ["Shift+u"], text: "pairs.key_undo_all", run: () => void this.undoBulk() },
     ];

@@ -36,6 +36,8 @@ export function filterBar({ filter, inbox, change, approveAll, bulk, undoBulk })
           { value: "all", text: t("pairs.night_all") },
         ],
         change: (value) => set("night", value),
+        "aria-label": t("pairs.filter_night"),
+        data: { k: "filter-night" },
       }),
     ),
     field(
@@ -50,6 +52,8 @@ export function filterBar({ filter, inbox, change, approveAll, bulk, undoBulk })
           })),
         ],
         change: (value) => set("source", value),
+        "aria-label": t("pairs.filter_source"),
+        data: { k: "filter-source" },
       }),
     ),
     field(
@@ -61,6 +65,8 @@ export function filterBar({ filter, inbox, change, approveAll, bulk, undoBulk })
         step: "0.1",
         value: filter.margin_above ?? "",
         change: (value) => set("margin_above", value),
+        "aria-label": t("pairs.filter_margin"),
+        data: { k: "filter-margin" },
       }),
     ),
     h(
