@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from app.server import is_loopback
+from app.approval import approval_of, only_this_machine
 from app.settings import Settings
 from rlaif.make_candidates import CandidateSettings
-from rlaif.night_work import Approval, NightSettings
+from rlaif.night_work import NightSettings
 from rlaif.pair_caps import CapSettings
 from rlaif.pairs import PairSettings
 from rlaif.reward import RewardSettings
@@ -19,7 +19,7 @@ def night_settings(settings: Settings) -> NightSettings:
     night = settings.night
     return NightSettings(
         retention=timedelta(days=settings.consent.retention_days),
-        approval=_approval(settings),
+        approval=approval_of(settings),
         deadline=timedelta(hours=night.deadline_hours),
         min_pairs=night.min_pairs,
         candidates=CandidateSettings(temperatures=_temperatures(night.candidates)),
@@ -36,24 +36,9 @@ def _temperatures(count: int) -> tuple[float, ...]:
     return tuple(round(_CAREFUL + (_BOLD - _CAREFUL) * at / (count - 1), 2) for at in range(count))
 
 
-def _approval(settings: Settings) -> Approval:
-    """Whether operators are asked: by default where strangers can come in."""
-    wanted = settings.night.approval
-    if wanted != "by_site":
-        return wanted
-    return "auto" if _only_this_machine(settings) else "required"
-
-
 def _single_user(settings: Settings) -> bool:
     """Whether one person may give all pairs: by default where only this machine can connect."""
     wanted = settings.night.single_user
     if wanted != "auto":
         return wanted == "on"
-    return _only_this_machine(settings)
-
-
-def _only_this_machine(settings: Settings) -> bool:
-    """Whether nothing says that others reach the site: a proxy in front connects from here too."""
-    server = settings.server
-    passed_on = server.public_url or server.trusted_proxies or server.allowed_hosts
-    return is_loopback(server.host) and not passed_on
+    return only_this_machine(settings)

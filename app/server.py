@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import ipaddress
 import logging
 import secrets
 import socket
@@ -37,9 +36,11 @@ from app.errors import ChatError, ErrorCode, StartError
 from app.export_jobs import ExportJobs
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
+from app.loopback import is_loopback
 from app.messages import ERRORS, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
+from app.rehearsal_service import RehearsalService, rehearsal_settings
 from app.replay_jobs import ReplayJobs
 from app.score_answer import score_apart
 from app.settings import ServerSettings, Settings
@@ -59,6 +60,7 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings, chat: ChatService, night: NightService | None = None) -> FastAPI:
     """Return the application; entering its lifespan starts `chat` and then `night`, leaving closes
     them."""
+    rehearsal = RehearsalService(rehearsal_settings(settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +71,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         try:
             yield
         finally:
+            await asyncio.to_thread(rehearsal.close)
             if night is not None:
                 # It may wait for a process to end.
                 await asyncio.to_thread(night.close)
@@ -86,6 +89,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         tries=RateLimiter(times=_LOGIN_TRIES, seconds=_LOGIN_SECONDS),
         replays=ReplayJobs(chat, partial(score_apart, settings)),
         exports=ExportJobs(settings),
+        rehearsal=rehearsal,
     )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))
@@ -186,16 +190,6 @@ def tell_first_operator(server: ServerSettings, database: Database) -> None:
     print(  # noqa: T201 - for whoever started the server
         f"console: {address}{LOGIN_PAGE}#{token}  (makes you the operator; works once)", flush=True
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server bound to `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def guard_settings(server: ServerSettings) -> GuardSettings:

@@ -58,7 +58,7 @@ def check_still_allowed(work: NightWork, session: Session, pair_ids: Sequence[st
     if not lost and allowed.digest(str(trained["anchor"])) == trained["pairs_sha256"]:
         return
     what = f"{lost} of the {len(wanted)}" if lost else f"some of the {len(wanted)}"
-    why = "withdrawn, vetoed or erased" if lost else "turned round by an operator"
+    why = "withdrawn, vetoed or erased" if lost else "turned round or edited by an operator"
     raise PublishError(
         f"{what} pairs that {trained['adapter']} learnt from were {why} while it trained; it is not "
         "published, the next training goes without them"

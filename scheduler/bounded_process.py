@@ -26,8 +26,10 @@ def start_bounded(
     output: IO[bytes],
     bounds: Bounds,
     given: IO[bytes] | None = None,
+    errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own; what it says goes to `output`.
+    """Start `command` in a session of its own; what it says goes to `output`, its complaints to
+    `errors` if that is given.
 
     `given` is its input, None for an empty one. Raises OSError.
     """
@@ -38,7 +40,7 @@ def start_bounded(
         [sys.executable, "-m", "scheduler.bounded", *limits, *command],
         stdin=subprocess.DEVNULL if given is None else given,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if errors is None else errors,
         env={**os.environ, **threads, **quiet, **bounds.environment},
         start_new_session=True,
     )

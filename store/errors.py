@@ -41,5 +41,17 @@ class FactError(ConflictError):
         self.fault = fault
 
 
+class NothingToUndoError(ConflictError):
+    """Whoever asks has no deed left that could be taken back."""
+
+
+class DecidedSinceError(ConflictError):
+    """`operator` has decided since, so an earlier verdict is not taken back."""
+
+    def __init__(self, message: str, operator: str) -> None:
+        super().__init__(message)
+        self.operator = operator
+
+
 class LeaseError(StoreError, RuntimeError):
     """The night belongs to another process by now, or is over: nothing was written."""

@@ -1,10 +1,10 @@
 """What pairing left out: drops with their reason, and conflicts that wait for an operator."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, or_, select, union
 from sqlalchemy.orm import Session
 
 from store.audit import append_audit
@@ -12,7 +12,14 @@ from store.batches import batches, existing_turns
 from store.errors import ConflictError, NotFoundError
 from store.learning import RESOLUTIONS
 from store.night_records import NewConflict, NewDrop, NightClaim, Resolution, StoredConflict
-from store.night_tables import ConflictRow, PairDropRow
+from store.night_tables import (
+    ConflictRow,
+    NightStepRow,
+    NightTrainingRow,
+    NightTurnRow,
+    PairDropRow,
+    PairRow,
+)
 from store.nights import check_fence
 from store.reply_index import note_replies
 from store.tables import ReplyRow
@@ -100,10 +107,67 @@ def resolve_conflict(
     if row.resolved_at is not None:
         raise ConflictError(f"{row.resolved_by} has resolved it already: {row.resolution}")
     row.resolved_at, row.resolved_by, row.resolution = now, operator, resolution
-    detail: dict[str, object] = {"conflict": conflict_id}
+    detail: dict[str, object] = {
+        "night": row.night_date,
+        "signal": row.signal,
+        "resolution": resolution,
+    }
     append_audit(session, actor=operator, action="conflict.resolve", detail=detail, now=now)
     session.flush()
     return conflict_record(row)
+
+
+def reopen_conflict(
+    session: Session, conflict_id: str, operator: str, now: datetime
+) -> StoredConflict:
+    """Take a resolution back, as long as no night has read it.
+
+    Raises NotFoundError, ConflictError when it is open, or when a night has paired or trained on
+    its turn since.
+    """
+    row = session.get(ConflictRow, conflict_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFoundError(f"no conflict has the id {conflict_id}")
+    if row.resolved_at is None:
+        raise ConflictError("the conflict is open; expected one that was resolved")
+    night = session.scalars(_used_by(row.turn_id, row.resolved_at)).first()
+    if night is not None:
+        raise ConflictError(
+            f"the night of {night} has used the resolution; decide on the pairs of the reply instead"
+        )
+    row.resolved_at = row.resolved_by = row.resolution = None
+    detail: dict[str, object] = {"night": row.night_date, "signal": row.signal}
+    append_audit(session, actor=operator, action="conflict.reopen", detail=detail, now=now)
+    session.flush()
+    return conflict_record(row)
+
+
+def used_resolutions(session: Session, conflicts: Iterable[StoredConflict]) -> set[str]:
+    """Return the ids of the resolved conflicts whose resolution a night has used."""
+    return {
+        one.id
+        for one in conflicts
+        if one.resolved_at is not None
+        and session.scalars(_used_by(one.turn_id, one.resolved_at)).first() is not None
+    }
+
+
+def _used_by(turn_id: str, resolved_at: datetime) -> Select[str]:
+    """The nights that may have read of a turn after a moment: a step that was under way counts."""
+    since = or_(NightStepRow.finished_at.is_(None), NightStepRow.finished_at >= resolved_at)
+    read = (
+        select(NightStepRow.night_date)
+        .join(NightTurnRow, NightTurnRow.night_date == NightStepRow.night_date)
+        .where(NightTurnRow.turn_id == turn_id, NightStepRow.step == "pair", since)
+    )
+    trained = (
+        select(NightStepRow.night_date)
+        .join(NightTrainingRow, NightTrainingRow.night_date == NightStepRow.night_date)
+        .join(PairRow, PairRow.id == NightTrainingRow.pair_id)
+        .where(PairRow.turn_id == turn_id, NightStepRow.step == "train", since)
+    )
+    both = union(read, trained).subquery()
+    return select(both.c.night_date).order_by(both.c.night_date)
 
 
 def _id_of(conflict: NewConflict) -> str:

@@ -1,4 +1,4 @@
-"""Preferences: what a night proposed, what operators decided, what training may read today."""
+"""Preferences: what a night proposed, and what training may read of it today."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -8,12 +8,11 @@ from typing import get_args
 from sqlalchemy import delete, func, not_, or_, select
 from sqlalchemy.orm import Session
 
-from store.audit import append_audit
 from store.batches import batches, existing_turns
-from store.errors import ConflictError, NotFoundError
+from store.errors import NotFoundError
 from store.learning import Limits, history_of, learnable_turn, visible_turns
 from store.night_records import Line, NewPair, NightClaim, PairStatus, StoredPair
-from store.night_tables import AdapterPairRow, ConflictRow, PairRow, ReviewRow
+from store.night_tables import AdapterPairRow, ConflictRow, PairRow
 from store.nights import check_fence
 from store.tables import ConversationRow, TurnRow, VisitorRow
 from store.turns import one_of
@@ -71,6 +70,14 @@ def list_pairs(
     if status is not None:
         wanted = wanted.where(PairRow.status == status)
     return [pair_record(row) for row in session.scalars(wanted)]
+
+
+def load_pair(session: Session, pair_id: str) -> StoredPair:
+    """Return a pair as it was proposed or edited. Raises NotFoundError."""
+    row = session.get(PairRow, pair_id)
+    if row is None:
+        raise NotFoundError(f"no pair has the id {pair_id}; its visitor may have been erased")
+    return pair_record(row)
 
 
 def earlier_pairs(
@@ -132,40 +139,6 @@ def list_trainable_pairs(
     return _current(trainable)
 
 
-def decide_pair(
-    session: Session, pair_id: str, status: PairStatus, operator: str, now: datetime
-) -> StoredPair:
-    """Approve, flip or veto a pair, or propose it anew; the verdict is also kept as a review.
-
-    Raises NotFoundError, ConflictError for an unknown verdict.
-    """
-    if status not in PAIR_STATUSES:
-        raise ConflictError(f"the verdict is {status!r}; expected {', '.join(PAIR_STATUSES)}")
-    row = session.get(PairRow, pair_id, with_for_update=True, populate_existing=True)
-    if row is None:
-        raise NotFoundError(f"no pair has the id {pair_id}; its visitor may have been erased")
-    undecided = status == "proposed"
-    row.status = status
-    row.decided_by, row.decided_at = (None, None) if undecided else (operator, now)
-    session.add(
-        ReviewRow(
-            operator=operator,
-            pair_id=pair_id,
-            reply_id=None,
-            kind="pair",
-            metric=None,
-            value=None,
-            text=status,
-            note=None,
-            at=now,
-        )
-    )
-    detail: dict[str, object] = {"pair": pair_id, "status": status}
-    append_audit(session, actor=operator, action="pair.decide", detail=detail, now=now)
-    session.flush()
-    return pair_record(row)
-
-
 def count_pairs_by_visitor(session: Session, *, except_night: str | None = None) -> dict[str, int]:
     """Return how many pairs, vetoed ones aside, each visitor has in all nights.
 
@@ -219,8 +192,12 @@ def _context_turns(pair: StoredPair) -> int:
     return max(roles.count("user") - 1, roles.count("assistant"))
 
 
-def _known_options(session: Session, pairs: Iterable[NewPair]) -> dict[tuple[str, str], str]:
-    """Return (chosen, rejected) of what is paired already, with the night that did it."""
+def _known_options(session: Session, pairs: Sequence[NewPair]) -> dict[tuple[str, str], str]:
+    """Return (chosen, rejected) of what is paired already, with the night that did it.
+
+    A pair whose text an operator changed is known by its id, under the options it was proposed
+    with.
+    """
     known: dict[tuple[str, str], str] = {}
     for some in batches(pair.chosen_id for pair in pairs):
         wanted = select(PairRow.chosen_id, PairRow.rejected_id, PairRow.night_date).where(
@@ -228,13 +205,24 @@ def _known_options(session: Session, pairs: Iterable[NewPair]) -> dict[tuple[str
         )
         for chosen, rejected, date in session.execute(wanted):
             known[(chosen, rejected)] = date
+    named: dict[str, tuple[str, str]] = {}
+    for pair in pairs:
+        for options in ((pair.chosen_id, pair.rejected_id), (pair.rejected_id, pair.chosen_id)):
+            named[_id_of(*options)] = options
+    for some in batches(named):
+        edited = select(PairRow.id, PairRow.night_date).where(PairRow.id.in_(some))
+        for key, date in session.execute(edited):
+            known[named[key]] = date
     return known
 
 
+def _id_of(chosen_id: str, rejected_id: str) -> str:
+    return sha256(f"pair {chosen_id} {rejected_id}".encode()).hexdigest()[:32]
+
+
 def _row(date: str, pair: NewPair, now: datetime) -> PairRow:
-    key = f"pair {pair.chosen_id} {pair.rejected_id}"
     return PairRow(
-        id=sha256(key.encode()).hexdigest()[:32],
+        id=_id_of(pair.chosen_id, pair.rejected_id),
         night_date=date,
         visitor_id=pair.visitor_id,
         turn_id=pair.turn_id,

@@ -94,6 +94,16 @@ def load_rewards(
     return found
 
 
+def rewarding_evaluator(session: Session, night_date: str) -> str | None:
+    """Return the evaluator whose verdicts a night rewarded; None where it rewarded nothing."""
+    wanted = (
+        select(ScoreRow.evaluator)
+        .join(NightRewardRow, NightRewardRow.score_id == ScoreRow.id)
+        .where(NightRewardRow.night_date == night_date)
+    )
+    return session.scalars(wanted.limit(1)).first()
+
+
 def list_verdicts(session: Session, subject_id: str) -> list[StoredVerdict]:
     """Return all verdicts on a reply or candidate with what each was worth in each night.
 

@@ -9,11 +9,19 @@ from store.database import open_database
 from store.operators import has_operator
 from tests.app.console.seed_agreement import seed_past_trust, seed_reviews
 from tests.app.console.seed_console import seed_facts, seed_night, seed_operators
+from tests.app.console.seed_pairs import seed_inbox
 from tests.fake_server import run
+
+_ASKED = '[night]\napproval = "required"\n'
 
 
 def seed(home: Path, *, reviews: bool = False) -> None:
-    """Give a new home operators and a history; with `reviews` six weeks of those."""
+    """Give a new home operators, a history, and nights that wait for them; with `reviews` six
+    weeks of those."""
+    home.mkdir(parents=True, exist_ok=True)
+    own = home / "yogeiko.toml"
+    if not own.exists():
+        own.write_text(_ASKED, encoding="utf-8")
     settings = load_settings(home)
     database = open_database(settings.database_url)
     with database.reading() as session:
@@ -21,10 +29,11 @@ def seed(home: Path, *, reviews: bool = False) -> None:
     if not known:
         seed_operators(database)
         seed_night(database, settings.nights_folder)
+        seed_inbox(database)
+        seed_facts(database)
         if reviews:
             seed_reviews(database)
             seed_past_trust(database)
-        seed_facts(database)
     database.close()
 
 
@@ -33,7 +42,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--empty", action="store_true", help="without operators and history")
-    parser.add_argument("--reviews", action="store_true", help="with six weeks of reviews too")
+    parser.add_argument("--reviews", action="store_true", help="with six weeks of reviews")
     parser.add_argument("--token-seconds", type=float, default=0.02)
     asked = parser.parse_args()
     if not asked.empty:

@@ -10,8 +10,11 @@ from app.commands.options import home_option, json_option, print_json
 from app.settings import load_settings
 from store.database import Database, open_database
 from store.night_records import PairStatus, Resolution, StoredConflict, StoredPair
+from store.pair_bulk import approve_found
+from store.pair_inbox import PairFilter, list_inbox
 from store.pair_queue import list_conflicts, resolve_conflict
-from store.pairs import decide_pair, list_pairs
+from store.pair_verdicts import decide_pair
+from store.pairs import list_pairs
 from store.scores import reply_or_candidate_text
 
 _WHO = "command line"
@@ -51,8 +54,9 @@ def pairs(
         for status, ids in verdicts.items():
             for pair in ids:
                 decide_pair(session, pair, status, _WHO, utc_now())
-        for one in list_pairs(session, date, "proposed") if approve_all else ():
-            decide_pair(session, one.id, "approved", _WHO, utc_now())
+        undecided = PairFilter(night=date, status="proposed")
+        if approve_all and list_inbox(session, undecided, offset=0, limit=1).total:
+            approve_found(session, undecided, _WHO, utc_now())
     with database.reading() as session:
         waiting = list_pairs(session, date, "proposed")
     if as_json:

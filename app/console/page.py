@@ -15,6 +15,7 @@ STYLES = (
     "console/export/screen",
     "console/facts/screen",
     "console/operators/screen",
+    "console/pairs/screen",
     "console/replay/screen",
     "console/replies/screen",
 )

@@ -14,6 +14,7 @@ from app.export_jobs import ExportJobs
 from app.messages import Language, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
+from app.rehearsal_service import RehearsalService
 from app.replay_jobs import ReplayJobs
 from app.settings import Settings
 from store.database import Database
@@ -30,6 +31,7 @@ class ConsoleParts:
     tries: RateLimiter
     replays: ReplayJobs
     exports: ExportJobs
+    rehearsal: RehearsalService
     now: Callable[[], datetime] = utc_now
 
     @property

@@ -21,7 +21,8 @@ from store.conversations import list_conversations
 from store.database import Database, open_database
 from store.lineage import link_pairs
 from store.nights import begin_step, finish_night, finish_step
-from store.pairs import decide_pair, list_pairs, save_pairs
+from store.pair_verdicts import decide_pair
+from store.pairs import list_pairs, save_pairs
 from store.records import Adapter
 from store.turns import list_turns
 from store.visitors import Owner, list_visitors

@@ -14,8 +14,9 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from app.errors import StartError
+from app.loopback import is_loopback
 from app.rate_limit import RateLimiter
-from app.server import alone, bind, check_bind, is_loopback
+from app.server import alone, bind, check_bind
 from app.settings import ServerSettings
 from store.database import Database, open_database
 from store.tables import OperatorRow

@@ -25,7 +25,8 @@ from store.night_tables import (
 )
 from store.nights import load_night
 from store.pair_queue import list_drops
-from store.pairs import decide_pair, list_pairs
+from store.pair_verdicts import decide_pair
+from store.pairs import list_pairs
 from store.tables import TurnRow
 from tests.rlaif import night_kit
 from tests.rlaif.night_kit import DATE, Bench, FixedEvaluator, install_anchor, talk_a_day, without

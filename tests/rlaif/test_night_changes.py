@@ -13,7 +13,8 @@ from rlaif.night_work import TrainingOrder
 from store.adapters import active_adapter, deploy, ensure_adapter, list_deployments, load_adapter
 from store.night_records import NightStep, PairStatus
 from store.nights import claim_night, load_night
-from store.pairs import decide_pair, list_pairs
+from store.pair_verdicts import decide_pair
+from store.pairs import list_pairs
 from store.visitors import set_consent
 from tests.persona.tiny_model import write_adapter
 from tests.rlaif import night_kit

@@ -14,7 +14,7 @@ from rlaif.pairs import PairSettings
 from store.adapters import load_adapter
 from store.erase import erase_visitor
 from store.night_tables import AdapterPairRow, CandidateRow, PairRow
-from store.pairs import decide_pair
+from store.pair_verdicts import decide_pair
 from store.tables import TurnRow
 from tests.rlaif import night_kit
 from tests.rlaif.night_kit import Bench, without

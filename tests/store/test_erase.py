@@ -28,6 +28,7 @@ from store.lineage import link_pairs
 from store.night_records import NewConflict, NewDrop, NewReview
 from store.nights import begin_step, finish_step
 from store.pair_queue import save_conflicts, save_drops
+from store.pair_verdicts import decide_pair, edit_pair, undo_verdict
 from store.pairs import list_pairs, save_pairs
 from store.records import ReplyEnd, SafetyCatch
 from store.replies import finish_reply
@@ -229,6 +230,10 @@ def test_no_byte_of_a_night_is_left_in_files(tmp_path: Path, now: datetime) -> N
     with database.reading() as session:
         (theirs,) = list_pairs(session, "2026-09-10")
         (others,) = list_pairs(session, "2026-09-11")
+    with database.session() as session:
+        edit_pair(session, theirs.id, f"{SECRET} 書き直し", "op", now)
+        decide_pair(session, theirs.id, "vetoed", "op", now, f"{SECRET} のため")
+        undo_verdict(session, "op", now)
     working = nights / "2026-09-11" / "pairs.jsonl"
     working.parent.mkdir(parents=True)
     lines = [{"id": one.id, "chosen": one.chosen} for one in (theirs, others)]

@@ -15,9 +15,9 @@ from store.errors import ConflictError, NotFoundError
 from store.lineage import link_pairs
 from store.night_records import NewConflict, StoredPair
 from store.pair_queue import list_conflicts, resolve_conflict, save_conflicts
+from store.pair_verdicts import decide_pair
 from store.pairs import (
     count_pairs_by_visitor,
-    decide_pair,
     earlier_pairs,
     list_pairs,
     list_trainable_pairs,

@@ -10,6 +10,13 @@ export const SCREENS = [
     load: () => import("./replies/screen.js"),
   },
   {
+    id: "pairs",
+    symbol: "pair",
+    group: "review",
+    key: "p",
+    load: () => import("./pairs/screen.js"),
+  },
+  {
     id: "replay",
     symbol: "again",
     group: "review",

@@ -68,6 +68,20 @@ FOR_REVIEWERS = {
     ("POST", "/api/console/replies/{reply_id}/replay"),
     ("GET", "/api/console/replays/{job_id}"),
     ("POST", "/api/console/replays/{job_id}/stop"),
+    ("GET", "/api/console/pairs"),
+    ("GET", "/api/console/pairs/inbox"),
+    ("POST", "/api/console/pairs/undo"),
+    ("POST", "/api/console/pairs/approve-found"),
+    ("POST", "/api/console/pairs/bulk/{bulk_id}/undo"),
+    ("POST", "/api/console/pairs/{pair_id}/verdict"),
+    ("POST", "/api/console/pairs/{pair_id}/edit"),
+    ("POST", "/api/console/pairs/{pair_id}/note"),
+    ("GET", "/api/console/conflicts"),
+    ("POST", "/api/console/conflicts/{conflict_id}/resolve"),
+    ("POST", "/api/console/conflicts/{conflict_id}/reopen"),
+    ("GET", "/api/console/rehearsal"),
+    ("POST", "/api/console/rehearsal"),
+    ("POST", "/api/console/rehearsal/stop"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
