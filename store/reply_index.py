@@ -41,6 +41,7 @@ _LOCK_SPACE = 0x796F67  # any constant: the first key of PostgreSQL's advisory l
 _TURNS, _REPLIES = "changed_turns", "changed_replies"
 _TURNS_AT_ONCE = 1_000
 _SCALE = 100
+_REBUILD_CACHE, _USUAL_CACHE = -262_144, -2_000  # KiB, as SQLite counts with a minus
 
 
 def follow_changes(session: Session, _: UOWTransaction) -> None:
@@ -82,12 +83,17 @@ def catch_up(session: Session) -> None:
 
 def rebuild(connection: Connection) -> int:
     """Make the whole index anew; return how many replies it holds."""
+    if connection.dialect.name == "sqlite":
+        # What one transaction changes is read again and again: it must not leave the memory.
+        connection.execute(text(f"PRAGMA cache_size = {_REBUILD_CACHE}"))
     connection.execute(delete(ReplyIndexRow))
     wanted = select(TurnRow.id).join(ConversationRow).order_by(TurnRow.id)
     last, count = "", 0
     while some := connection.scalars(wanted.where(TurnRow.id > last).limit(_TURNS_AT_ONCE)).all():
         count += _refresh_some(connection, some)
         last = some[-1]
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"PRAGMA cache_size = {_USUAL_CACHE}"))
     return count
 
 
@@ -190,7 +196,8 @@ def _sources(turn_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
         .outerjoin(ScoreRow, ScoreRow.id == newest)
         .where(
             ReplyRow.turn_id.in_(turn_ids),
-            ReplyRow.status.in_(_SHOWN),
+            # An expression, because SQLite would rather read all finished replies by their status.
+            func.coalesce(ReplyRow.status, "").in_(_SHOWN),
             ReplyRow.text != "",
             ConversationRow.deleted_at.is_(None),
         )

@@ -1,9 +1,8 @@
 """A filter of replies as query parameters and as the JSON that screens send and keep."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.console.errors import ConsoleError
 from store.reply_filter import LONGEST_TEXT, MEASURES, MetricRange, ReplyFilter, is_visitor_prefix
@@ -20,7 +19,7 @@ class ReplyQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    range: tuple[Annotated[str, Query(max_length=60)], ...] = ()
+    range: list[str] = Field(default=[], max_length=30)
     adapter: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None

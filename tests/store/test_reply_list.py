@@ -51,7 +51,7 @@ class _Known:
         return self.scores[measure]
 
 
-def _fill(database: Database, now: datetime, count: int = 110, seed: int = 1) -> list[_Known]:
+def _fill(database: Database, now: datetime, count: int = 80, seed: int = 1) -> list[_Known]:
     rng = random.Random(seed)
     known: list[_Known] = []
     with database.session() as session:
@@ -138,7 +138,7 @@ def _all(database: Database, wanted: ReplyFilter, sort: str = "newest") -> list[
             assert len(page.numbers) == reply_list.PAGE
             cursor = page.next
         assert page.count == ReplyCount(value=len(ids), more=False)
-        assert [one for some in iter_filtered(session, wanted, size=7) for one in some] == (
+        assert [one for some in iter_filtered(session, wanted, size=20) for one in some] == (
             ids if sort == "newest" else _ids(session, wanted)
         )
     return ids
@@ -247,7 +247,7 @@ def test_every_sort_is_complete_and_ends_with_the_unscored(
     by_id = {one.id: one for one in known}
     for text in ("", "紅茶"):
         expected = [one for one in known if one.on_screen and (not text or _holds(text)(one))]
-        assert len(expected) > 30
+        assert len(expected) > 22
         for sort in ("newest", "oldest", "trust_up", "trust_down", "mean_down", "spread_up"):
             found = [by_id[one] for one in _pages(database, ReplyFilter(text=text), sort, counted)]
             assert sorted(one.id for one in found) == sorted(one.id for one in expected)
