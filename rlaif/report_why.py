@@ -6,24 +6,26 @@ from rlaif.report_texts import DROPS, STEPS, gate_name, number
 _MOST = 6
 
 
-def reasons(summary: NightSummary) -> list[str]:
-    """Return one to a few Japanese sentences, the weightiest first."""
+def reasons(summary: NightSummary, *, commands: bool = True) -> list[str]:
+    """Return one to a few Japanese sentences, the weightiest first.
+
+    `commands`: whether to name what to type next; a page has buttons for it.
+    """
     match summary.status:
         case "published":
             return [
                 f"{len(summary.gates)} の関門をすべて通りました。",
                 f"お客さまの組 {summary.trained_pairs} で稽古しました。",
-                "戻すには yogeiko adapter rollback。",
+                *(["戻すには yogeiko adapter rollback。"] if commands else []),
             ]
         case "refused":
             return _refused(summary)
         case "skipped":
             return _skipped(summary)
         case "failed":
-            return [
-                f"「{_last_step(summary)}」の途中で倒れました。",
-                f"続きから試すには yogeiko night run --date {summary.date} --resume。",
-            ]
+            resume = f"続きから試すには yogeiko night run --date {summary.date} --resume。"
+            told = f"「{_last_step(summary)}」の途中で倒れました。"
+            return [told, *([resume] if commands else [])]
         case "stopped":
             return [f"「{_last_step(summary)}」の途中で、人かサーバーが止めました。"]
         case "waiting":

@@ -18,6 +18,9 @@ def upgrade() -> None:
     op.add_column("replies", sa.Column("context", sa.JSON(), nullable=True))
     op.add_column("replies", sa.Column("personal", sa.Boolean(), nullable=True))
     op.create_index("ix_replies_unread", "replies", ["personal", "id"])
+    op.create_index("ix_replies_adapter", "replies", ["adapter_id", "created_at"])
+    op.create_index("ix_safety_events_at", "safety_events", ["at"])
+    op.add_column("nights", sa.Column("held_at", _TIME, nullable=True))
     _doors()
     _reviews()
     _facts()
@@ -201,6 +204,8 @@ def downgrade() -> None:
         "operator_sessions",
     ):
         op.drop_table(table)
+    op.drop_index("ix_safety_events_at", "safety_events")
+    op.drop_index("ix_replies_adapter", "replies")
     op.drop_index("ix_replies_unread", "replies")
     for name in ("target", "bulk", "pair", "operator_at"):
         op.drop_index(f"ix_reviews_{name}", "reviews")
@@ -209,6 +214,7 @@ def downgrade() -> None:
         ("reviews", ("target_id", "bulk_id", "before", "route", "blind")),
         ("replies", ("context", "personal")),
         ("visitors", ("duel_at",)),
+        ("nights", ("held_at",)),
         ("operators", ("role",)),
     ):
         for column in columns:
