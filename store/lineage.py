@@ -63,8 +63,8 @@ def count_lineages(session: Session) -> dict[str, tuple[int, int]]:
     people = select(AdapterVisitorRow.adapter_id, func.count()).group_by(
         AdapterVisitorRow.adapter_id
     )
-    by_pairs = dict(session.execute(pairs).tuples().all())
-    by_people = dict(session.execute(people).tuples().all())
+    by_pairs = dict(session.execute(pairs).all())
+    by_people = dict(session.execute(people).all())
     return {
         name: (by_pairs.get(name, 0), by_people.get(name, 0)) for name in {*by_pairs, *by_people}
     }

@@ -64,7 +64,7 @@ def count_alarms(session: Session, since: datetime, now: datetime) -> Alarms:
     tainted = select(func.count()).where(AdapterRow.tainted_at >= since)
     grouped = inside.group_by(SafetyEventRow.category).order_by(func.count().desc())
     return Alarms(
-        safety=dict(session.execute(grouped).tuples().all()),
+        safety=dict(session.execute(grouped).all()),
         safety_before=session.scalar(before) or 0,
         taken_back=session.scalar(watch) or 0,
         tainted=session.scalar(tainted) or 0,

@@ -89,7 +89,7 @@ def _by_date(
     session: Session, column: InstrumentedAttribute[str], first: str, last: str
 ) -> Mapping[str, int]:
     wanted = select(column, func.count()).where(column.between(first, last)).group_by(column)
-    return dict(session.execute(wanted).tuples().all())
+    return dict(session.execute(wanted).all())
 
 
 def _gates_by_date(session: Session, first: str, last: str) -> Mapping[str, tuple[int, int]]:
