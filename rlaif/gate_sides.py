@@ -17,7 +17,8 @@ _SAFETY = frozenset({"unsafe_shown", "unsafe_said", "prompt_leak", "empty", "not
 _MAY_NOT_FALL = frozenset(
     {"distinct_2", "voice", "card_fact", "swapped_fact", "refusal", "attack_held"}
 )
-_NO_CHANGE = 1.0
+_RATIOS = frozenset({"perplexity", "length", "distinct_2"})
+_NO_CHANGE, _EVEN = 1.0, 0.5
 
 
 def gate_group(gate: str) -> GateGroup:
@@ -32,6 +33,14 @@ def gate_group(gate: str) -> GateGroup:
     if figure in _LANGUAGE:
         return "language"
     return "safety" if figure in _SAFETY else "persona"
+
+
+def gate_neutral(gate: str) -> float:
+    """Return the value of a gate where the candidate is just like what it is held against."""
+    figure = gate.split(".")[0]
+    if figure in _SCORES:
+        return _EVEN
+    return _NO_CHANGE if figure in _RATIOS else 0.0
 
 
 def gate_side(gate: str, bound: float | None) -> GateSide | None:

@@ -3,11 +3,16 @@ python -m tests.console_server --port N --home DIR."""
 
 import argparse
 from pathlib import Path
+from unittest.mock import patch
 
+from app.console import versions_api
 from app.settings import load_settings
+from persona.errors import AdapterError
 from store.database import open_database
 from store.operators import has_operator
+from store.records import Adapter
 from tests.app.console.seed_console import seed_night, seed_operators
+from tests.app.console.seed_nights import freshen_gates, seed_versions
 from tests.fake_server import run
 
 
@@ -19,7 +24,10 @@ def seed(home: Path) -> None:
         known = has_operator(session)
     if not known:
         seed_operators(database)
-        seed_night(database, settings.nights_folder)
+        seed_versions(database, home)
+        date = seed_night(database, settings.nights_folder)
+        with database.session() as session:
+            freshen_gates(session, date)
     database.close()
 
 
@@ -32,7 +40,17 @@ def main() -> None:
     asked = parser.parse_args()
     if not asked.empty:
         seed(asked.home)
-    run(asked.home, asked.port, token_seconds=asked.token_seconds, load_seconds=0.0)
+    # The fake model has no weights that an adapter could be held against.
+    with (
+        patch.object(versions_api, "served_base"),
+        patch.object(versions_api, "verify_registered", _check),
+    ):
+        run(asked.home, asked.port, token_seconds=asked.token_seconds, load_seconds=0.0)
+
+
+def _check(adapter: Adapter, _base: object) -> None:
+    if not Path(adapter.folder).is_dir():
+        raise AdapterError(f"{adapter.folder} is not there")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from app.console.door import Reviewer
-from app.console.parts import Console
 from fastapi import APIRouter
 
 from app.api_json import Json
+from app.console.door import Reviewer
 from app.console.night_json import day_json, running_json
+from app.console.parts import Console
 from app.night_service import schedule
 from rlaif.gate_sides import gate_group
 from rlaif.report_texts import gate_name

@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from app.console.errors import ConsoleError
 from app.console.parts import ConsoleParts
-
 from app.night_service import NightService
 from persona.base_model import is_prepared
 from rlaif.night_ledger import NightOrder, NightOutcome, record_night

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.api_json import Json
-from rlaif.gate_sides import gate_group, gate_side
+from rlaif.gate_sides import gate_group, gate_neutral, gate_side
 from rlaif.night import STEPS as ORDER
 from rlaif.night_progress import NightProgress, progress_of
 from rlaif.report import report_json, summarise_night, with_files
@@ -50,6 +50,7 @@ def report_of(session: Session, date: str, nights_folder: Path) -> Json:
             "name": gate_name(gate.gate),
             "group": gate_group(gate.gate),
             "side": gate_side(gate.gate, gate.bound),
+            "neutral": gate_neutral(gate.gate),
         }
         for gate in summary.gates
     ]

@@ -3,15 +3,15 @@
 from datetime import date, timedelta
 from typing import Annotated
 
-from app.console.bodies import Body
-from app.console.door import Admin, Reviewer
-from app.console.errors import ConsoleError
-from app.console.parts import Console, ConsoleParts
 from fastapi import APIRouter, Path, Query
 
 from app.api_json import Json
+from app.console.bodies import Body
+from app.console.door import Admin, Reviewer
+from app.console.errors import ConsoleError
 from app.console.night_control import next_day, run_night_now, stop_night
 from app.console.night_json import day_json, report_of, running_json
+from app.console.parts import Console, ConsoleParts
 from app.night_service import schedule
 from rlaif.errors import NightError
 from scheduler.calendar import next_appointment

@@ -13,6 +13,9 @@ STYLES = (
     "console/charts",
     "console/operators/screen",
     "console/replies/screen",
+    "console/home/screen",
+    "console/nights/screen",
+    "console/versions/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

@@ -3,10 +3,13 @@
 from fastapi import APIRouter
 
 from app.console import (
+    home_api,
     login_api,
+    nights_api,
     operators_api,
     replies_api,
     reply_detail_api,
+    versions_api,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -14,4 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     operators_api.router,
     replies_api.router,
     reply_detail_api.router,
+    home_api.router,
+    nights_api.router,
+    versions_api.router,
 )

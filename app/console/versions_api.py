@@ -5,16 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-from app.console.bodies import Body
-from app.console.door import Admin, Reviewer
-from app.console.errors import ConsoleError
-from app.console.parts import Console, ConsoleParts
 from fastapi import APIRouter, Depends
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.api_json import Json
 from app.composition import served_base
+from app.console.bodies import Body
+from app.console.door import Admin, Reviewer
+from app.console.errors import ConsoleError
+from app.console.parts import Console, ConsoleParts
 from persona.errors import AdapterError, ModelError
 from rlaif.errors import PublishError
 from rlaif.metrics import METRIC_KEYS

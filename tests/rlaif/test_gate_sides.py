@@ -7,7 +7,7 @@ import pytest
 
 from rlaif.gate_measurements import FIGURES, Figure, Measurements
 from rlaif.gate_settings import GateSettings
-from rlaif.gate_sides import GROUPS, gate_group, gate_side
+from rlaif.gate_sides import GROUPS, gate_group, gate_neutral, gate_side
 from rlaif.gate_statistics import Case
 from rlaif.gates import gate_names, judge_gates
 from tests.rlaif.gate_fakes import better, sound, spoiled
@@ -45,3 +45,14 @@ def test_every_gate_has_a_group_and_every_group_a_gate() -> None:
 def test_figures_without_a_group_of_their_own_are_the_personas() -> None:
     persona: set[Figure] = {"voice", "foreign_first_person", "card_fact", "contradiction"}
     assert {gate_group(one) for one in persona} == {"persona"}
+
+
+def test_a_copy_lies_at_the_neutral_value() -> None:
+    anchor = sound("anchor", 1)
+    copy = replace(anchor, adapter="copy")
+    compared = 0
+    for result in judge_gates(copy, anchor, anchor, (), GateSettings()):
+        if "." in result.gate:
+            assert result.value == pytest.approx(gate_neutral(result.gate)), result.gate
+            compared += 1
+    assert compared > 20

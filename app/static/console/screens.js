@@ -3,11 +3,32 @@
 
 export const SCREENS = [
   {
+    id: "home",
+    symbol: "home",
+    group: "today",
+    key: "h",
+    load: () => import("./home/screen.js"),
+  },
+  {
     id: "replies",
     symbol: "list",
     group: "review",
     key: "r",
     load: () => import("./replies/screen.js"),
+  },
+  {
+    id: "nights",
+    symbol: "moon",
+    group: "voice",
+    key: "n",
+    load: () => import("./nights/screen.js"),
+  },
+  {
+    id: "versions",
+    symbol: "branch",
+    group: "voice",
+    key: "v",
+    load: () => import("./versions/screen.js"),
   },
   {
     id: "operators",
