@@ -18,7 +18,7 @@ from rlaif.metrics import SCALE
 from store.scores import METRIC_COLUMNS
 from store.version_sums import ScoreSums, SignalSums
 
-NEWEST_REPLIES = 2000
+NEWEST_REPLIES = 1000
 _ALPHA = 0.025
 Floats = NDArray[np.float64]
 
