@@ -6,7 +6,7 @@ import { svg } from "../charts.js";
 import { chip, dataTable } from "../ui.js";
 
 const GROUPS = ["score", "impression", "language", "persona", "safety", "drift"];
-const WIDTH = 300;
+const WIDTH = 180;
 const LEFT = 1.5;
 const RIGHT = 2.5;
 
@@ -68,10 +68,14 @@ function rowOf(gate) {
       "span",
       { class: "gate-figure" },
       figure(gate.value),
-      h("small", { class: "soft" }, `${figure(gate.low)} – ${figure(gate.high)}`),
+      h("small", { class: "soft" }, intervalOf(gate)),
     ),
     h("span", { class: "gate-bound soft" }, boundOf(gate)),
   );
+}
+
+function intervalOf(gate) {
+  return gate.low === null ? "–" : `[${figure(gate.low)}, ${figure(gate.high)}]`;
 }
 
 function boundOf(gate) {
@@ -89,7 +93,7 @@ function lineOf(gate) {
     return 6 + ((far + LEFT) / (LEFT + RIGHT)) * (WIDTH - 12);
   };
   const ends = [x(gate.low ?? gate.value), x(gate.high ?? gate.value)].sort((one, other) => one - other);
-  const label = `${figure(gate.value)} [${figure(gate.low)}, ${figure(gate.high)}] ${boundOf(gate)}`;
+  const label = `${figure(gate.value)} ${intervalOf(gate)} ${boundOf(gate)}`;
   const same = Math.abs((gate.neutral ?? gate.bound) - gate.bound) > 0;
   return svg(
     "svg",
@@ -101,7 +105,7 @@ function lineOf(gate) {
       : null,
     svg("line", { x1: x(gate.bound), x2: x(gate.bound), y1: 0, y2: 22, class: "gate-edge" }),
     svg("line", { x1: ends[0], x2: ends[1], y1: 11, y2: 11, class: "gate-interval" }),
-    svg("circle", { cx: x(gate.value), cy: 11, r: 4.2, class: "gate-value" }),
+    svg("circle", { cx: x(gate.value), cy: 11, r: 4, class: "gate-value" }),
   );
 }
 
@@ -127,7 +131,7 @@ export function gateTable(gates) {
       {
         title: t("nights.interval"),
         align: "number",
-        cell: (gate) => `${figure(gate.low)} – ${figure(gate.high)}`,
+        cell: intervalOf,
       },
       { title: t("nights.bound"), align: "number", cell: boundOf },
       {

@@ -173,8 +173,8 @@ function curves(night) {
           series: [{ name: t(`nights.curve_${key}`), points: of(key) }],
           range: key === "accuracy" ? [0, 1] : null,
           xTitle: t("nights.curve_step"),
-          width: 420,
-          height: 200,
+          width: 320,
+          height: 190,
         }),
       ),
     );
