@@ -1,8 +1,9 @@
 """What an operator wants to know in the morning, from counts that stay cheap."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
 from app.api_json import Json
 from app.console.door import Reviewer
@@ -15,12 +16,12 @@ from scheduler.calendar import next_appointment
 from store.adapters import active_adapter, list_deployments
 from store.gate_results import list_gate_results
 from store.morning import count_alarms, count_waiting, in_production_since
-from store.night_days import list_night_days, night_span
+from store.night_days import NightDay, list_night_days, night_span
 from store.night_records import GateRecord
 
 router = APIRouter(prefix="/api/console")
 
-_A_DAY = timedelta(days=1)
+_A_DAY, _A_WEEK = timedelta(days=1), timedelta(days=7)
 _WORTH_TELLING = 0.8
 
 
@@ -30,8 +31,7 @@ def read_home(console: Console, who: Reviewer) -> Json:
     now, settings = console.now(), console.settings.night
     ours = console.night is not None and console.night.child.running
     with console.database.reading() as session:
-        span = night_span(session)
-        last = list_night_days(session, span.last, span.last)[0] if span else None
+        last = _last_night(session)
         gates = list_gate_results(session, last.date) if last is not None else []
         waiting = count_waiting(session)
         alarms = count_alarms(session, now - _A_DAY, now)
@@ -66,6 +66,16 @@ def read_home(console: Console, who: Reviewer) -> Json:
             "drift": [_drift_json(gate) for gate in gates if _is_drifting(gate)],
         },
     }
+
+
+def _last_night(session: Session) -> NightDay | None:
+    """The newest night of the last week of nights that does not run now."""
+    span = night_span(session)
+    if span is None:
+        return None
+    first = date.fromisoformat(span.last) - _A_WEEK
+    days = list_night_days(session, first.isoformat(), span.last)
+    return next((day for day in reversed(days) if day.status != "running"), None)
 
 
 def _is_drifting(gate: GateRecord) -> bool:

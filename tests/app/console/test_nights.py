@@ -211,3 +211,16 @@ def test_the_morning_tells_the_night_and_what_waits(
     deadline = asked + timedelta(hours=house.settings.night.deadline_hours)
     assert told["waiting"]["deadline"] == deadline.isoformat()
     assert told["production"]["why"] == "test"
+
+
+def test_the_morning_tells_last_night_while_the_next_one_runs(
+    house: House, reviewer: TestClient
+) -> None:
+    _make(house, "skipped")
+    following = (date.fromisoformat(DATE) + timedelta(days=1)).isoformat()
+    with house.database.session() as session:
+        claim_night(
+            session, following, owner=this_process(), lease=LEASE, now=utc_now(), settings={}
+        )
+    told = reviewer.get("/api/console/home").json()
+    assert (told["night"]["date"], told["running"]["night"]) == (DATE, following)

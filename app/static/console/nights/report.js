@@ -81,7 +81,7 @@ function flow(night) {
   const total = (counts) => Object.values(counts).reduce((sum, one) => sum + one, 0);
   const stations = [
     ["turns", night.turns, t("nights.flow_people", { n: count(night.visitors) })],
-    ["scored", night.scored, night.unscored ? t("nights.flow_unscored", { n: count(night.unscored) }) : t("nights.flow_all_scored")],
+    ["scored", night.scored, scoredNote(night)],
     ["pairs", night.pairs, t("nights.flow_dropped", { n: count(total(night.counts.drops)) })],
     ["trained", night.trained_pairs, night.replay_pairs === null ? "" : t("nights.flow_replay", { n: count(night.replay_pairs) })],
   ];
@@ -102,6 +102,11 @@ function flow(night) {
     ),
     h("p", { class: "soft" }, language() === "ja" ? night.turns_told : t("nights.flow_told")),
   );
+}
+
+function scoredNote(night) {
+  if (night.unscored) return t("nights.flow_unscored", { n: count(night.unscored) });
+  return night.scored ? t("nights.flow_all_scored") : "";
 }
 
 function gates(night) {
