@@ -118,8 +118,10 @@ class NightService:
             )
 
     def _may_go_on(self, night: Night) -> bool:
-        """Whether a begun night is unfinished, nobody's, and has nothing to wait for."""
+        """Whether a begun night is unfinished, nobody's, not held, and has nothing to wait for."""
         now = self._now()
+        if night.held_at is not None:
+            return False
         with self._database.reading() as session:
             if holder(session, night.date, now) is not None:
                 return False
@@ -199,6 +201,7 @@ def child_settings(settings: Settings) -> ChildSettings:
 
     return ChildSettings(
         command=command,
+        by_hand=("--resume",),
         nights_folder=settings.nights_folder,
         threads=night_threads(night),
         memory_bytes=night_memory_bytes(night),

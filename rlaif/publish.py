@@ -210,6 +210,11 @@ def rollback(
     raise PublishError(_nothing_below(active, to, faults))
 
 
+def earlier_adapters(session: Session) -> list[str]:
+    """Return what `rollback` would go back to, in the order it would try them."""
+    return _below(session, active_adapter(session))
+
+
 def replace_tainted(session: Session, *, who: str, now: datetime) -> str | None:
     """Deploy the clean adapter that is served in a tainted one's place, so that the history says
     what is in production. Return it, None when nothing had to be done."""

@@ -105,14 +105,14 @@ def _section(key: str, content: str) -> str:
 def _flow(summary: NightSummary) -> str:
     people = f"{summary.visitors} 人から"
     unscored = f"{summary.unscored} 件は採点できず" if summary.unscored else "採点もれなし"
-    replay = "" if summary.replay_pairs is None else f"ほかに種の組 {summary.replay_pairs}"
+    replay = "" if summary.replay_pairs is None else f"ほかに種のペア {summary.replay_pairs}"
     flagged = summary.counts.flagged_candidates
     stations = (
         ("読んだ言葉", summary.turns, people),
         ("作った返事", summary.counts.candidates, f"安全の網に {flagged}" if flagged else ""),
         ("採点", summary.scored, unscored),
-        ("できた組", summary.pairs, f"見送り {sum(summary.counts.drops.values())}"),
-        ("稽古した組", summary.trained_pairs, replay),
+        ("できたペア", summary.pairs, f"見送り {sum(summary.counts.drops.values())}"),
+        ("稽古したペア", summary.trained_pairs, replay),
     )
     items = "".join(
         f"<li><span>{name}</span><b>{count:,}</b><small>{note}</small></li>"
@@ -125,9 +125,9 @@ def _pairs(summary: NightSummary) -> str:
     counts = summary.counts
     waiting = f"未解決 {counts.open_conflicts}" if counts.open_conflicts else ""
     groups = (
-        ("組の出どころ", counts.pairs_by_source, SOURCES, ""),
-        ("組にならなかった理由", counts.drops, DROPS, ""),
-        ("稽古に使わなかった組", summary.left_out, DROPS, ""),
+        ("ペアの出どころ", counts.pairs_by_source, SOURCES, ""),
+        ("ペアにならなかった理由", counts.drops, DROPS, ""),
+        ("稽古に使わなかったペア", summary.left_out, DROPS, ""),
         ("承認", counts.pairs_by_status, PAIR_STATUS, ""),
         ("本人の印との食い違い", counts.conflicts, SIGNALS, waiting),
     )
@@ -200,7 +200,7 @@ def _training(summary: NightSummary) -> str:
     if not summary.curve:
         return ""
     last = summary.curve[-1]
-    told = f"{last.step} 歩。最後の一歩で見分けた組の割合 {number(last.accuracy)}。"
+    told = f"{last.step} 歩。最後の一歩で見分けたペアの割合 {number(last.accuracy)}。"
     return f'<figure class="picture">{training_picture(summary.curve)}</figure><p>{told}</p>'
 
 

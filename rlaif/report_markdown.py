@@ -62,9 +62,9 @@ def _flow(summary: NightSummary) -> str:
         ("採点した返事", str(summary.scored)),
         ("採点できなかった返事", str(summary.unscored)),
         ("作った返事", str(counts.candidates)),
-        ("できた組", str(summary.pairs)),
-        ("稽古に使った組", str(summary.trained_pairs)),
-        ("混ぜた種の組", _count(summary.replay_pairs)),
+        ("できたペア", str(summary.pairs)),
+        ("稽古に使ったペア", str(summary.trained_pairs)),
+        ("混ぜた種のペア", _count(summary.replay_pairs)),
     ]
     return _section("flow") + _table(("", "件"), rows)
 
@@ -74,7 +74,7 @@ def _pairs(summary: NightSummary) -> str:
     groups: tuple[tuple[str, Mapping[str, int], Mapping[str, str]], ...] = (
         ("出どころ", counts.pairs_by_source, SOURCES),
         ("承認", counts.pairs_by_status, PAIR_STATUS),
-        ("組にならず", counts.drops, DROPS),
+        ("ペアにならず", counts.drops, DROPS),
         ("稽古に使わず", summary.left_out, DROPS),
         ("食い違い", counts.conflicts, SIGNALS),
     )

@@ -22,11 +22,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSettings(Bounds):
-    """command: the words that run the night of a date. stop_seconds: from asking the process to end
-    to killing it. nights_folder: holds <date>/night.log."""
+    """command: the words that run the night of a date. by_hand: words more where a person asks for
+    it. stop_seconds: from asking the process to end to killing it. nights_folder: holds
+    <date>/night.log."""
 
     command: Callable[[date], Sequence[str]]
     nights_folder: Path
+    by_hand: Sequence[str] = ()
     stop_seconds: float = 10.0
 
 
@@ -52,6 +54,7 @@ class NightChild:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: threading.Thread | None = None
+        self._day: date | None = None
         self._ends: list[ChildEnd] = []
 
     @property
@@ -66,21 +69,29 @@ class NightChild:
         with self._lock:
             return None if self._process is None else self._process.pid
 
+    @property
+    def day(self) -> date | None:
+        """The night whose process is running."""
+        with self._lock:
+            return None if self._process is None else self._day
+
     def ends(self) -> list[ChildEnd]:
         """How the processes so far ended, oldest first."""
         with self._lock:
             return list(self._ends)
 
-    def start(self, day: date) -> bool:
+    def start(self, day: date, *, by_hand: bool = False) -> bool:
         """Start the night of `day`. Raises ChildError.
 
         False when one is running already, or when this one ended before and has to rest: a night
         that dies again and again is tried once more at once, then twice more in longer intervals.
+        What a person starts does not rest.
         """
         with self._lock:
-            if self._process is not None or self._resting(day):
+            if self._process is not None or (not by_hand and self._resting(day)):
                 return False
-            self._process = self._spawn(day)
+            self._process = self._spawn(day, self._settings.by_hand if by_hand else ())
+            self._day = day
             self._watcher = threading.Thread(
                 target=self._watch, args=(self._process, day), name=f"night-{day}", daemon=True
             )
@@ -121,7 +132,7 @@ class NightChild:
             if self._process is process:
                 os.killpg(process.pid, what)
 
-    def _spawn(self, day: date) -> subprocess.Popen[bytes]:
+    def _spawn(self, day: date, more: Sequence[str]) -> subprocess.Popen[bytes]:
         settings = self._settings
         log = settings.nights_folder / day.isoformat() / LOG_FILE
         try:
@@ -131,7 +142,7 @@ class NightChild:
                 started = self._now().isoformat(timespec="seconds")
                 output.write(f"== {started} night of {day} starts\n".encode())
                 output.flush()
-                return start_bounded(settings.command(day), output, settings)
+                return start_bounded([*settings.command(day), *more], output, settings)
         except OSError as error:
             raise ChildError(
                 f"the night of {day} cannot be started ({error}); expected {log} to be writable "

@@ -57,6 +57,19 @@ def count_lineage(session: Session, adapter_id: str) -> tuple[int, int]:
     return session.scalar(pairs) or 0, session.scalar(visitors) or 0
 
 
+def count_lineages(session: Session) -> dict[str, tuple[int, int]]:
+    """Return `count_lineage` of every adapter that learnt from anybody, in two passes."""
+    pairs = select(AdapterPairRow.adapter_id, func.count()).group_by(AdapterPairRow.adapter_id)
+    people = select(AdapterVisitorRow.adapter_id, func.count()).group_by(
+        AdapterVisitorRow.adapter_id
+    )
+    by_pairs = dict(session.execute(pairs).all())
+    by_people = dict(session.execute(people).all())
+    return {
+        name: (by_pairs.get(name, 0), by_people.get(name, 0)) for name in {*by_pairs, *by_people}
+    }
+
+
 def tainted_by_visitor(session: Session, visitor_id: str) -> list[str]:
     """Return the adapters trained on pairs of a visitor, and all that descend from those."""
     direct = select(AdapterVisitorRow.adapter_id).where(AdapterVisitorRow.visitor_id == visitor_id)

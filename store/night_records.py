@@ -41,7 +41,10 @@ class NightStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """The ledger's row of a date with its steps in order."""
+    """The ledger's row of a date with its steps in order.
+
+    `held_at`: since when an operator wants the clock to leave it alone.
+    """
 
     date: str
     status: NightStatus
@@ -54,6 +57,7 @@ class Night:
     decision: str | None
     adapter: str | None
     steps: tuple[NightStep, ...]
+    held_at: datetime | None = None
 
     def began(self, step: str) -> datetime | None:
         """When a step began for the first time, None when it has not."""

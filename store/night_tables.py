@@ -9,7 +9,10 @@ from store.tables import Base
 
 
 class NightRow(Base):
-    """The ledger: one row per date. Whoever holds the lease may write under `fencing_token`."""
+    """The ledger: one row per date. Whoever holds the lease may write under `fencing_token`.
+
+    `held_at`: since when an operator wants the clock to leave it alone.
+    """
 
     __tablename__ = "nights"
 
@@ -23,6 +26,7 @@ class NightRow(Base):
     settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     decision: Mapped[str | None]
     adapter_id: Mapped[str | None] = mapped_column(ForeignKey("adapters.id"))
+    held_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class NightStepRow(Base):

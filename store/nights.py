@@ -64,6 +64,7 @@ def claim_night(
         _forget_worth(session, date)
         row.settings, row.started_at = settings, now
     row.status, row.finished_at, row.decision = "running", None, None
+    row.held_at = None
     return _lend(session, row, owner, now + lease)
 
 
@@ -196,6 +197,19 @@ def finish_night(
     session.flush()
 
 
+def hold_night(session: Session, date: str, now: datetime) -> bool:
+    """Let the clock leave an unfinished night alone until somebody claims it by hand.
+
+    False, changing nothing, when there is none or it is over.
+    """
+    row = session.get(NightRow, date, with_for_update=True, populate_existing=True)
+    if row is None or row.status not in OPEN:
+        return False
+    row.held_at = now
+    session.flush()
+    return True
+
+
 def load_night(session: Session, date: str) -> Night | None:
     """Return the night of a date with its steps, None when there was none."""
     row = session.get(NightRow, date)
@@ -299,4 +313,5 @@ def _night(row: NightRow, steps: list[NightStepRow]) -> Night:
         decision=row.decision,
         adapter=row.adapter_id,
         steps=tuple(_step(step) for step in steps),
+        held_at=row.held_at,
     )

@@ -3,12 +3,17 @@ python -m tests.console_server --port N --home DIR."""
 
 import argparse
 from pathlib import Path
+from unittest.mock import patch
 
+from app.console import versions_api
 from app.settings import load_settings
+from persona.errors import AdapterError
 from store.database import open_database
 from store.operators import has_operator
+from store.records import Adapter
 from tests.app.console.seed_agreement import seed_past_trust, seed_reviews
 from tests.app.console.seed_console import seed_facts, seed_night, seed_operators
+from tests.app.console.seed_nights import freshen_gates, seed_versions
 from tests.app.console.seed_pairs import seed_inbox
 from tests.fake_server import run
 
@@ -28,7 +33,10 @@ def seed(home: Path, *, reviews: bool = False) -> None:
         known = has_operator(session)
     if not known:
         seed_operators(database)
-        seed_night(database, settings.nights_folder)
+        seed_versions(database, home)
+        date = seed_night(database, settings.nights_folder)
+        with database.session() as session:
+            freshen_gates(session, date)
         seed_inbox(database)
         seed_facts(database)
         if reviews:
@@ -47,7 +55,17 @@ def main() -> None:
     asked = parser.parse_args()
     if not asked.empty:
         seed(asked.home, reviews=asked.reviews)
-    run(asked.home, asked.port, token_seconds=asked.token_seconds, load_seconds=0.0)
+    # The fake model has no weights that an adapter could be held against.
+    with (
+        patch.object(versions_api, "served_base"),
+        patch.object(versions_api, "verify_registered", _check),
+    ):
+        run(asked.home, asked.port, token_seconds=asked.token_seconds, load_seconds=0.0)
+
+
+def _check(adapter: Adapter, _base: object) -> None:
+    if not Path(adapter.folder).is_dir():
+        raise AdapterError(f"{adapter.folder} is not there")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,13 @@ STYLES = (
     "console/agreement/screen",
     "console/export/screen",
     "console/facts/screen",
+    "console/home/screen",
+    "console/nights/screen",
     "console/operators/screen",
     "console/pairs/screen",
     "console/replay/screen",
     "console/replies/screen",
+    "console/versions/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

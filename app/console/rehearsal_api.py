@@ -52,12 +52,12 @@ def stop(console: Console, who: Reviewer) -> Json:
 def _check_night_sleeps(console: ConsoleParts) -> None:
     """Raises ConsoleError while a night is being run or rehearsed, here or elsewhere."""
     if console.night is not None and console.night.child.running:
-        raise ConsoleError("night_running", status=409)
+        raise ConsoleError("rehearsal_beside_night", status=409)
     today = console.now().astimezone(ZoneInfo(console.settings.night.zone)).date()
     with console.database.reading() as session:
         dates = {today.isoformat(), *(night.date for night in list_nights(session)[:_NEWEST])}
         if any(holder(session, date, console.now()) is not None for date in dates):
-            raise ConsoleError("night_running", status=409)
+            raise ConsoleError("rehearsal_beside_night", status=409)
 
 
 def _note(console: ConsoleParts, who: str, action: str) -> None:

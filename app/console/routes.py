@@ -7,7 +7,9 @@ from app.console import (
     conflicts_api,
     exports_api,
     facts_api,
+    home_api,
     login_api,
+    nights_api,
     operators_api,
     pairs_api,
     proposals_api,
@@ -15,6 +17,7 @@ from app.console import (
     replay_api,
     replies_api,
     reply_detail_api,
+    versions_api,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -22,7 +25,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     conflicts_api.router,
     exports_api.router,
     facts_api.router,
+    home_api.router,
     login_api.router,
+    nights_api.router,
     operators_api.router,
     pairs_api.router,
     proposals_api.router,
@@ -30,4 +35,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     replay_api.router,
     replies_api.router,
     reply_detail_api.router,
+    versions_api.router,
 )

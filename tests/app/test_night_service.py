@@ -25,6 +25,7 @@ from store.nights import (
     claim_night,
     finish_night,
     hold_for_rehearsal,
+    hold_night,
     list_nights,
     load_night,
     release_lease,
@@ -116,6 +117,14 @@ def test_a_night_in_other_hands_is_left_alone_until_its_lease_ends(site: Site) -
 def test_a_stopped_night_goes_on(site: Site) -> None:
     site.night("stopped")
     assert site.due(late=True) == DAY
+
+
+def test_a_night_that_an_operator_stopped_stays_stopped(site: Site) -> None:
+    site.night("stopped")
+    with site.database.session() as session:
+        assert hold_night(session, DAY.isoformat(), site.now)
+    assert site.due(late=True) is None
+    assert site.due() is None
 
 
 def test_a_dry_run_does_not_start_a_late_night(site: Site) -> None:

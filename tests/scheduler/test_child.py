@@ -71,6 +71,29 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         assert not child.start(DAY + timedelta(days=1))
 
 
+def test_what_a_person_starts_does_not_rest_and_is_told_so(tmp_path: Path) -> None:
+    program = "import sys; print(sys.argv[1:]); sys.exit(3)"
+    settings = replace(_settings(tmp_path, program), by_hand=("--resume",))
+    with _child(settings) as child:
+        for _ in range(2):
+            assert child.start(DAY)
+            _wait(lambda: not child.running)
+        assert not child.start(DAY), "it died twice and has to rest"
+        assert child.start(DAY, by_hand=True)
+        _wait(lambda: not child.running)
+    assert _log(tmp_path).count("['2026-09-24']") == 2
+    assert "['2026-09-24', '--resume']" in _log(tmp_path)
+
+
+def test_it_tells_which_night_runs(tmp_path: Path) -> None:
+    with _child(_settings(tmp_path, SLEEP)) as child:
+        assert child.day is None
+        child.start(DAY)
+        assert child.day == DAY
+        child.stop()
+        assert child.day is None
+
+
 def test_its_death_is_noticed(tmp_path: Path) -> None:
     with _child(_settings(tmp_path, SLEEP)) as child:
         child.start(DAY)

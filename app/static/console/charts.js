@@ -1,5 +1,5 @@
-// Charts as SVG, coloured by the page's variables. Each has a text alternative and, where points
-// have names, titles on hover.
+// Charts as SVG, coloured by the page's variables; lines differ by dash too. Each has a text
+// alternative; lines tell their values to pointer and keyboard.
 
 import { h } from "../shared/dom.js";
 import { language } from "../shared/texts.js";
@@ -51,7 +51,7 @@ export function ticks(low, high, many = 4) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => span / one <= many) ?? 10 * power;
   const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) found.push(at);
+  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) found.push(Number(at.toPrecision(12)) || 0);
   return found;
 }
 
@@ -65,66 +65,169 @@ function rangeOf(values, wanted) {
 
 /**
  * Lines over a common axis. `series`: [{name, points: [{x, y, low, high, title}]}], x in order from
- * 0; `xLabels[x]` names a place. `range` [low, high] fixes the y axis. y null breaks the line.
+ * 0; `xLabels[x]` names a place. `range` [low, high] fixes the y axis, `yTitle` and `xTitle` say
+ * what the axes are, `show(y)` writes a value. y null breaks the line. Pointing at the chart, or the
+ * arrow keys once it has the focus, tell the values at a place.
  */
-export function lineChart({ series, xLabels = null, range = null, label, height = 220, width = 640 }) {
-  const box = { left: 46, right: 14, top: 14, bottom: 30 };
+export function lineChart({
+  series,
+  xLabels = null,
+  range = null,
+  label,
+  height = 220,
+  width = 640,
+  yTitle = "",
+  xTitle = "",
+  show = short,
+}) {
+  const box = { left: 50, right: 16, top: yTitle ? 26 : 14, bottom: xTitle ? 44 : 30 };
   const all = series.flatMap((one) => one.points).filter((point) => point.y !== null);
   if (!all.length) return h("p", { class: "chart-none" }, label);
   const [low, high] = rangeOf(
     all.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]),
     range,
   );
-  const last = Math.max(...all.map((point) => point.x), 1);
+  const last = Math.max(...all.map((point) => point.x), (xLabels?.length ?? 0) - 1, 1);
   const x = (value) => box.left + (value / last) * (width - box.left - box.right);
   const y = (value) =>
-    height - box.bottom - ((value - low) / (high - low)) * (height - box.top - box.bottom);
-  const parts = ticks(low, high).map((value) =>
-    svg(
-      "g",
-      {},
-      svg("line", { x1: box.left, x2: width - box.right, y1: y(value), y2: y(value), class: "chart-grid" }),
-      words(box.left - 8, y(value) + 4, short(value), "end"),
-    ),
-  );
-  const places = xLabels ? xLabels.map((_, at) => at) : ticks(0, last, 6);
-  const every = Math.ceil(places.length / 8);
-  for (const at of places.filter((_, order) => order % every === 0)) {
-    parts.push(words(x(at), height - 8, xLabels ? xLabels[at] : short(at)));
-  }
+    height - box.bottom - ((value - low) / (high - low || 1)) * (height - box.top - box.bottom);
+  const parts = [
+    ...yAxis(ticks(low, high), y, box, width, show),
+    ...xAxis(xLabels, last, x, height - box.bottom),
+    yTitle ? words(4, 13, yTitle, "start", "title") : null,
+    xTitle ? words((box.left + width - box.right) / 2, height - 6, xTitle, "middle", "title") : null,
+  ];
   series.forEach((one, order) => parts.push(lineOf(one, order % COLOURS, x, y)));
+  const cursor = svg("line", { y1: box.top, y2: height - box.bottom, class: "chart-cursor" });
+  const picture = frameOf(width, height, label, [...parts, cursor]);
+  const places = [...new Set(all.map((point) => point.x))].sort((one, other) => one - other);
+  const tell = (place) => tellingOf(series, place, xLabels, show);
   return h(
     "figure",
     { class: "chart-frame" },
-    frameOf(width, height, label, parts),
+    pointed({ picture, cursor, places, x, width, label, tell }),
     series.length > 1 ? legend(series.map((one) => one.name)) : null,
   );
 }
 
+function yAxis(values, y, box, width, show) {
+  return values.map((value) =>
+    svg(
+      "g",
+      {},
+      svg("line", { x1: box.left, x2: width - box.right, y1: y(value), y2: y(value), class: "chart-grid" }),
+      words(box.left - 8, y(value) + 4, show(value), "end"),
+    ),
+  );
+}
+
+function xAxis(xLabels, last, x, bottom) {
+  const places = xLabels ? xLabels.map((_, at) => at) : ticks(0, last, 6);
+  const every = Math.ceil(places.length / 8);
+  return places
+    .filter((_, order) => order % every === 0)
+    .map((at) =>
+      svg(
+        "g",
+        {},
+        svg("line", { x1: x(at), x2: x(at), y1: bottom, y2: bottom + 4, class: "chart-grid" }),
+        words(x(at), bottom + 18, xLabels ? xLabels[at] : short(at)),
+      ),
+    );
+}
+
+/** What all lines say at a place: [where, [name, value]…]. */
+function tellingOf(series, place, xLabels, show) {
+  const lines = series.flatMap((one, order) => {
+    const point = one.points.find((some) => some.x === place);
+    if (!point || point.y === null) return [];
+    const band =
+      point.low === undefined || point.low === null ? "" : ` [${show(point.low)}, ${show(point.high)}]`;
+    return [{ colour: order % COLOURS, name: one.name, text: point.title ?? `${show(point.y)}${band}` }];
+  });
+  return { where: xLabels ? xLabels[place] : short(place), lines };
+}
+
+/** The picture with a line that follows the pointer or the arrow keys, and a card of what is there. */
+function pointed({ picture, cursor, places, x, width, label, tell }) {
+  const tip = h("div", { class: "chart-tip", role: "status", hidden: true });
+  const plot = h("div", { class: "chart-plot", tabindex: "0", role: "group", "aria-label": label }, picture, tip);
+  let at = -1;
+  const put = (order) => {
+    at = Math.max(0, Math.min(places.length - 1, order));
+    const { where, lines } = tell(places[at]);
+    cursor.setAttribute("x1", x(places[at]));
+    cursor.setAttribute("x2", x(places[at]));
+    cursor.classList.add("chart-cursor-on");
+    tip.replaceChildren(
+      h("strong", {}, where),
+      ...lines.map((one) =>
+        h("span", {}, h("i", { class: `swatch colour-${one.colour}` }), `${one.name}  ${one.text}`),
+      ),
+    );
+    tip.hidden = false;
+    const share = x(places[at]) / width;
+    tip.classList.toggle("chart-tip-left", share > 0.55);
+    tip.style.setProperty("--at", `${share * 100}%`);
+  };
+  const leave = () => {
+    tip.hidden = true;
+    cursor.classList.remove("chart-cursor-on");
+  };
+  plot.addEventListener("pointermove", (event) => {
+    const frame = picture.getBoundingClientRect();
+    const wanted = ((event.clientX - frame.left) / frame.width) * width;
+    const far = places.map((place) => Math.abs(x(place) - wanted));
+    put(far.indexOf(Math.min(...far)));
+  });
+  plot.addEventListener("pointerleave", leave);
+  plot.addEventListener("blur", leave);
+  plot.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    put(at < 0 && step < 0 ? places.length - 1 : at + step);
+  });
+  return plot;
+}
+
 function lineOf(one, colour, x, y) {
+  const runs = runsOf(one.points);
   const points = one.points.filter((point) => point.y !== null);
-  const path = points.map((point, at) => `${at ? "L" : "M"}${x(point.x)} ${y(point.y)}`).join("");
-  const banded = points.filter((point) => point.low !== undefined && point.low !== null);
-  const band =
-    banded.length > 1
-      ? banded.map((point, at) => `${at ? "L" : "M"}${x(point.x)} ${y(point.high)}`).join("") +
-        banded
-          .toReversed()
-          .map((point) => `L${x(point.x)} ${y(point.low)}`)
-          .join("") +
-        "Z"
-      : null;
   return svg(
     "g",
-    { class: `chart-line colour-${colour}` },
-    band ? svg("path", { d: band, class: "chart-band" }) : null,
-    svg("path", { d: path, class: "chart-path" }),
+    { class: `chart-line colour-${colour} mark-${colour}` },
+    runs.map((run) => svg("path", { d: bandOf(run, x, y), class: "chart-band" })),
+    runs.map((run) => svg("path", { d: pathOf(run, x, (point) => y(point.y)), class: "chart-path" })),
     points.length > 60
       ? null
-      : points.map((point) =>
-          named(svg("circle", { cx: x(point.x), cy: y(point.y), r: 3.2, class: "chart-dot" }), point.title),
-        ),
+      : points.map((point) => svg("circle", { cx: x(point.x), cy: y(point.y), r: 3.2, class: "chart-dot" })),
   );
+}
+
+/** Points between two gaps. */
+function runsOf(points) {
+  const runs = [[]];
+  for (const point of points) {
+    if (point.y === null) runs.push([]);
+    else runs.at(-1).push(point);
+  }
+  return runs.filter((run) => run.length);
+}
+
+function pathOf(points, x, y) {
+  return points.map((point, at) => `${at ? "L" : "M"}${x(point.x)} ${y(point)}`).join("");
+}
+
+function bandOf(run, x, y) {
+  const banded = run.filter((point) => point.low !== undefined && point.low !== null);
+  if (banded.length === 1) {
+    const [{ x: place, low, high }] = banded;
+    return `M${x(place) - 2} ${y(low)}h4V${y(high)}h-4Z`;
+  }
+  const back = banded.toReversed().map((point) => `L${x(point.x)} ${y(point.low)}`);
+  return banded.length ? `${pathOf(banded, x, (point) => y(point.high))}${back.join("")}Z` : "";
 }
 
 function legend(names) {

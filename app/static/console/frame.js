@@ -11,7 +11,8 @@ import { attempt, chip } from "./ui.js";
 /** Draws the frame into `root`; `stage(screen)` of what it returns is the empty place of a screen. */
 export function drawFrame(root, { me, screens, redraw }) {
   const items = new Map();
-  const content = h("main", { class: "stage-room", id: "content", tabindex: "-1" });
+  // No <main>: Gradio's page has one, whose rules (shared/base.css) would take the scrolling away.
+  const content = h("div", { class: "stage-room", id: "content", role: "main", tabindex: "-1" });
   const title = h("h1", { class: "head-title" });
   const side = sidebar(me, screens, items);
   root.replaceChildren(

@@ -3,6 +3,13 @@
 
 export const SCREENS = [
   {
+    id: "home",
+    symbol: "home",
+    group: "today",
+    key: "h",
+    load: () => import("./home/screen.js"),
+  },
+  {
     id: "replies",
     symbol: "list",
     group: "review",
@@ -29,6 +36,20 @@ export const SCREENS = [
     group: "measure",
     key: "a",
     load: () => import("./agreement/screen.js"),
+  },
+  {
+    id: "nights",
+    symbol: "moon",
+    group: "voice",
+    key: "n",
+    load: () => import("./nights/screen.js"),
+  },
+  {
+    id: "versions",
+    symbol: "branch",
+    group: "voice",
+    key: "v",
+    load: () => import("./versions/screen.js"),
   },
   {
     id: "facts",

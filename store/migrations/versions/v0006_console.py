@@ -20,6 +20,9 @@ def upgrade() -> None:
     op.add_column("replies", sa.Column("prompt_digest", sa.Text(), nullable=True))
     op.add_column("replies", sa.Column("personal", sa.Boolean(), nullable=True))
     op.create_index("ix_replies_unread", "replies", ["personal", "id"])
+    op.create_index("ix_replies_adapter", "replies", ["adapter_id", "created_at"])
+    op.create_index("ix_safety_events_at", "safety_events", ["at"])
+    op.add_column("nights", sa.Column("held_at", _TIME, nullable=True))
     _doors()
     _reviews()
     _facts()
@@ -204,6 +207,8 @@ def downgrade() -> None:
         "operator_sessions",
     ):
         op.drop_table(table)
+    op.drop_index("ix_safety_events_at", "safety_events")
+    op.drop_index("ix_replies_adapter", "replies")
     op.drop_index("ix_replies_unread", "replies")
     for name in ("target", "bulk", "pair", "operator_at"):
         op.drop_index(f"ix_reviews_{name}", "reviews")
@@ -212,6 +217,7 @@ def downgrade() -> None:
         ("reviews", ("target_id", "bulk_id", "before", "route", "blind")),
         ("replies", ("context", "base_digest", "prompt_digest", "personal")),
         ("visitors", ("duel_at",)),
+        ("nights", ("held_at",)),
         ("operators", ("role",)),
     ):
         for column in columns:

@@ -38,13 +38,14 @@ def seed_operators(database: Database) -> None:
         add_operator(session, REVIEWER, hashed, now=utc_now(), role="reviewer")
 
 
-def seed_night(database: Database, nights: Path) -> None:
-    """Add last night, published, with its talk, scores, pairs, gates and files."""
+def seed_night(database: Database, nights: Path) -> str:
+    """Add last night, published, with its talk, scores, pairs, gates and files; return its date."""
     now = utc_now() - timedelta(hours=5)
     date = now.date().isoformat()
     with database.session() as session:
         talked = talk(session, now - timedelta(hours=9), *_TALK, *_TALK, *_TALK)
         make_night(session, nights / date, now, "published", date=date, talked=talked)
+    return date
 
 
 def seed_facts(database: Database) -> None:

@@ -105,5 +105,5 @@ def test_it_waits_for_a_night_to_end(house: House, reviewer: TestClient, service
             session, "2026-09-20", owner="night", lease=timedelta(hours=1), now=now, settings={}
         )
     refused = reviewer.post(PATH)
-    assert (refused.status_code, error_code(refused)) == (409, "night_running")
+    assert (refused.status_code, error_code(refused)) == (409, "rehearsal_beside_night")
     assert reviewer.get(PATH).json() == {"rehearsal": None}
