@@ -132,6 +132,7 @@ class ReplyRow(Base):
         UniqueConstraint("turn_id", "variant", name="uq_replies_variant"),
         Index("ix_replies_status", "status"),
         Index("ix_replies_unread", "personal", "id"),
+        Index("ix_replies_created_at", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -180,6 +181,7 @@ class SafetyEventRow(Base):
         Index("ix_safety_events_visitor", "visitor_id"),
         Index("ix_safety_events_turn", "turn_id"),
         Index("ix_safety_events_reply", "reply_id"),
+        Index("ix_safety_events_at", "at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

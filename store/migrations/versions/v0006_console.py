@@ -20,6 +20,8 @@ def upgrade() -> None:
     op.add_column("replies", sa.Column("prompt_digest", sa.Text(), nullable=True))
     op.add_column("replies", sa.Column("personal", sa.Boolean(), nullable=True))
     op.create_index("ix_replies_unread", "replies", ["personal", "id"])
+    op.create_index("ix_replies_created_at", "replies", ["created_at"])
+    op.create_index("ix_safety_events_at", "safety_events", ["at"])
     _doors()
     _reviews()
     _facts()
@@ -61,6 +63,7 @@ def _doors() -> None:
         sa.Column("filter", sa.JSON(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
+        sa.Column("finished_at", _TIME, nullable=True),
         sa.Column("undone_at", _TIME, nullable=True),
         sa.Column("undone_by", sa.Text(), nullable=True),
     )
@@ -75,9 +78,17 @@ def _reviews() -> None:
         "reviews", sa.Column("blind", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.create_index("ix_reviews_target", "reviews", ["target_id"])
-    op.create_index("ix_reviews_bulk", "reviews", ["bulk_id"])
+    op.create_index("ix_reviews_bulk", "reviews", ["bulk_id", "id"])
     op.create_index("ix_reviews_pair", "reviews", ["pair_id"])
-    op.create_index("ix_reviews_operator_at", "reviews", ["operator", "at"])
+    op.create_index("ix_reviews_operator_at", "reviews", ["operator", "bulk_id", "at"])
+    op.create_table(
+        "review_claims",
+        sa.Column(
+            "reply_id", sa.Text(), sa.ForeignKey("replies.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("operator", sa.Text(), nullable=False),
+        sa.Column("until", _TIME, nullable=False),
+    )
 
 
 def _facts() -> None:
@@ -197,12 +208,15 @@ def downgrade() -> None:
         "duels",
         "fact_proposals",
         "fact_changes",
+        "review_claims",
         "bulk_actions",
         "saved_views",
         "invitations",
         "operator_sessions",
     ):
         op.drop_table(table)
+    op.drop_index("ix_safety_events_at", "safety_events")
+    op.drop_index("ix_replies_created_at", "replies")
     op.drop_index("ix_replies_unread", "replies")
     for name in ("target", "bulk", "pair", "operator_at"):
         op.drop_index(f"ix_reviews_{name}", "reviews")
