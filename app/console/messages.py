@@ -34,6 +34,12 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "view_name": "ビューの名前が空です。1文字以上の名前を付けてください。",
         "view_long": "このビューの条件は長すぎて保存できません。条件を減らしてください。",
         "views_full": "保存できるビューは{most}件までです。使わないものを削除してください。",
+        "edit_unsuitable": "直した文に、17歳の彼女が言ってはいけない内容があります。全年齢向けの言い方に書き直してください。",
+        "edit_same": "直した文が元の返事と同じです。変えたい所を書き直してください。",
+        "words_not_said": "「{words}」はこの返事の中にありません。返事からそのまま抜き出してください。",
+        "skip_reason": "飛ばす理由がありません。短くても書いてください。",
+        "review_kind": "「{kind}」というレビューは受け付けていません。使えるのは {expected} です。",
+        "review_of_another": "これは{operator}さんのレビューです。本人か管理者だけが取り消し・復元できます。",
     },
     "en": {
         "login_needed": "You are not logged in. Please log in again.",
@@ -72,6 +78,14 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "view_name": "The view has no name. Please give it one.",
         "view_long": "This view has too many conditions to be kept. Please drop some.",
         "views_full": "You can keep {most} views. Please delete one that you do not use.",
+        "edit_unsuitable": "The corrected text holds something that she, who is 17, may not say. "
+        "Please write it so that it suits all ages.",
+        "edit_same": "The corrected text is the reply itself. Change what should be different.",
+        "words_not_said": "“{words}” is not in this reply. Copy the words from it as they stand.",
+        "skip_reason": "There is no reason for skipping. A few words are enough.",
+        "review_kind": "Reviews of the kind {kind} are not taken here. Expected: {expected}.",
+        "review_of_another": "This review is {operator}'s. Only they or an admin can take it back or "
+        "restore it.",
     },
 }
 

@@ -16,6 +16,7 @@ STYLES = (
     "console/replies/screen",
     "console/replay/screen",
     "console/export/screen",
+    "console/queue/screen",
 )
 
 CONSOLE_HEAD = page_head(STYLES, "console/boot.js")

@@ -8,6 +8,11 @@ export const SCREENS = [
     group: "review",
     key: "r",
     load: () => import("./replies/screen.js"),
+    id: "queue",
+    symbol: "queue",
+    group: "review",
+    key: "q",
+    load: () => import("./queue/screen.js"),
   },
   {
     id: "agreement",
