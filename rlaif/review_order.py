@@ -6,10 +6,10 @@ thought of them, so that agreement measured on them is agreement on all replies.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from statistics import fmean
+from statistics import fmean, median
 from typing import Literal
 
 from rlaif.errors import NightError
@@ -37,27 +37,30 @@ class QueueSettings:
 
     `control_share`, `second_share`: of all replies, and of those that one operator reviewed (0..1);
     `control_every`: one of so many places is the control's; `disagreement_points`: how far two
-    evaluators differ on a metric, each against its own mean; `uncertain_share`: of the replies with
-    a spread, those with the largest (0..1).
+    evaluators differ on a metric, each against its own mean; `uncertain_times`: a spread that is so
+    many times the median one, > 1.
     """
 
     control_share: float = 0.1
     second_share: float = 0.2
     control_every: int = 5
     disagreement_points: float = 2.0
-    uncertain_share: float = 0.1
+    uncertain_times: float = 1.5
 
     def __post_init__(self) -> None:
         shares = {
             "control_share": self.control_share,
             "second_share": self.second_share,
-            "uncertain_share": self.uncertain_share,
         }
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise ReviewOrderError(f"{name} is {value}; expected a share from 0 to 1")
         if self.control_every < 2:
             raise ReviewOrderError(f"control_every is {self.control_every}; expected 2 or more")
+        if self.uncertain_times <= 1:
+            raise ReviewOrderError(
+                f"uncertain_times is {self.uncertain_times}; expected more than 1"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +86,12 @@ def order_queue(
     """
     apart = _disagreements(waiting)
     spread = {one.reply_id: _mean_spread(one) for one in waiting}
-    bar = _top(spread.values(), settings.uncertain_share)
+    known = [value for value in spread.values() if value > 0]
+    bar = settings.uncertain_times * median(known) if known else math.inf
     ranked: list[tuple[int, float, QueueItem]] = []
     for one in waiting:
         far = apart.get(one.reply_id, 0.0) >= settings.disagreement_points
-        unsure = 0 < bar <= spread[one.reply_id]
+        unsure = spread[one.reply_id] >= bar
         why = _why(one, settings, far=far, unsure=unsure)
         if why:
             rank = min(_RANK.index(reason) for reason in why)
@@ -165,10 +169,3 @@ def _mean_spread(one: Waiting) -> float:
     """Return the widest mean spread of its verdicts, in points; 0 where none says its spread."""
     spreads = (verdict.spread for verdict in one.verdicts.values() if verdict.spread)
     return max((fmean(spread.values()) for spread in spreads), default=0.0)
-
-
-def _top(values: Iterable[float], share: float) -> float:
-    """Return the least of the largest `share` of the values above 0; infinity without any."""
-    known = sorted((value for value in values if value > 0), reverse=True)
-    count = math.ceil(share * len(known))
-    return known[count - 1] if count else math.inf

@@ -58,6 +58,17 @@ def test_what_matters_comes_first_and_every_reason_is_told() -> None:
     assert {why for _, why in found[4:]} == {("recent",)}
 
 
+def test_only_a_spread_far_above_the_median_counts_as_unsure() -> None:
+    # The median of 1, 1, 1, 1.4, 1.5 is 1: from 1.5 on it is one and a half times that.
+    spreads = {"a": 1.0, "b": 1.0, "c": 1.0, "near": 1.4, "far": 1.5}
+    found = order_queue(
+        [_waiting(name, spread=one) for name, one in spreads.items()], NO_LOT, done=0
+    )
+    assert [one.reply_id for one in found if one.why == ("uncertain",)] == ["far"]
+    alike = order_queue([_waiting(f"r{n}", spread=0.7) for n in range(5)], NO_LOT, done=0)
+    assert {one.why for one in alike} == {("recent",)}
+
+
 def test_a_milder_evaluator_disagrees_with_nobody() -> None:
     # judge-1 is always 3 points milder: after its own mean is taken off nothing is left of that.
     alike = [_waiting(f"r{n}", scores=(float(n), n + 3.0)) for n in range(5)]
@@ -126,3 +137,5 @@ def test_impossible_shares_are_refused(share: float) -> None:
         QueueSettings(control_share=share)
     with pytest.raises(ReviewOrderError, match="2 or more"):
         QueueSettings(control_every=1)
+    with pytest.raises(ReviewOrderError, match="more than 1"):
+        QueueSettings(uncertain_times=1.0)

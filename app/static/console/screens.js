@@ -8,6 +8,8 @@ export const SCREENS = [
     group: "review",
     key: "r",
     load: () => import("./replies/screen.js"),
+  },
+  {
     id: "queue",
     symbol: "queue",
     group: "review",

@@ -96,8 +96,9 @@ function metricRow(entry, metric, index, pick, enter) {
   );
 }
 
-function told(one) {
-  const values = { name: one.name, value: number(one.value, 1) };
+function told(one, _, all) {
+  const name = all.length > 1 ? one.name : t("queue.evaluator");
+  const values = { name, value: number(one.value, 1) };
   return h(
     "span",
     {},

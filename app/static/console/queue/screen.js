@@ -79,6 +79,9 @@ export async function open(root, { me, query }) {
             button({ text: t("queue.look_again"), kind: "quiet", press: () => once(forward) }),
           ),
     );
+    // What was said last stands nearest to the reply.
+    const before = root.querySelector(".queue-before");
+    if (before) before.scrollTop = before.scrollHeight;
   }
 
   function head() {
@@ -105,7 +108,7 @@ export async function open(root, { me, query }) {
 
   function foot(now) {
     return h(
-      "footer",
+      "div",
       { class: "row spread queue-foot" },
       isOver(now)
         ? chip(t(now.saved ? "queue.saved" : "queue.skipped"), "good")
@@ -248,8 +251,9 @@ export async function open(root, { me, query }) {
     onEntry((_, now) => enter((now.field + step + fields.length) % fields.length));
 
   const digit = onEntry((event, now) => {
-    const value = /^Digit[1-9]$/.test(event.code) && !event.shiftKey ? Number(event.key) : ten(event);
-    if (!choose(now.draft, fields[now.field], value)) return;
+    // "-" and Shift+0 are 10.
+    const plain = /^\d$/.test(event.key) && !event.shiftKey;
+    if (!choose(now.draft, fields[now.field], plain ? Number(event.key) : HIGHEST)) return;
     enter(Math.min(now.field + 1, fields.length - 1));
   });
 
@@ -287,11 +291,6 @@ export async function open(root, { me, query }) {
       { keys: ["Escape"], text: "queue.key_leave", run: () => document.activeElement?.blur() },
     ],
   };
-}
-
-/** "0" is 0; "-" and Shift+0 are 10. */
-function ten(event) {
-  return event.key === "0" && !event.shiftKey ? 0 : HIGHEST;
 }
 
 function stateOf(one) {
