@@ -12,7 +12,7 @@ from store.night_records import Review
 from store.review_queue import list_waiting
 from store.reviews import list_reviews
 from tests.app.chat_site import CHROMIUM, FLAGS, Site
-from tests.app.console.console_site import log_in, open_page, running_console
+from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.console.seed_console import REVIEWER
 
 pytestmark = pytest.mark.e2e
@@ -44,7 +44,7 @@ def database(site: Site) -> Iterator[Database]:
 def page(browser: Browser, site: Site) -> Iterator[Page]:
     page = open_page(browser, site)
     log_in(page, REVIEWER)
-    _press(page, "g", "q")
+    go(page, "q", "queue")
     expect(page.locator(".queue-desk")).to_be_visible()
     yield page
     page.context.close()
