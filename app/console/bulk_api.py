@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -11,8 +11,12 @@ from pydantic import Field
 from app.api_json import Json
 from app.console.bodies import Body
 from app.console.door import Reviewer
+from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
+from app.console.reply_query import ReplyQuery
 from store.bulk import Bulk, BulkDeed, apply_bulk, list_bulk, load_bulk, open_bulk, undo_bulk
+from store.reply_filter import ReplyFilter
+from store.reply_list import iter_filtered
 
 _MOST_SELECTED = 1_000
 _SOON_SECONDS = 2.0
@@ -24,10 +28,11 @@ ReplyId = Annotated[str, Field(max_length=40)]
 
 
 class BulkBody(Body):
-    """What to do with which replies."""
+    """What to do with which replies: with all that a filter finds, or with some that were picked."""
 
     action: BulkDeed
-    replies: Annotated[list[ReplyId], Field(min_length=1, max_length=_MOST_SELECTED)]
+    filter: ReplyQuery | None = None
+    replies: Annotated[list[ReplyId], Field(min_length=1, max_length=_MOST_SELECTED)] | None = None
 
 
 @router.get("/bulk")
@@ -40,12 +45,16 @@ def read_bulk(console: Console, who: Reviewer) -> Json:
 @router.post("/bulk", status_code=202)
 def begin_bulk(console: Console, who: Reviewer, body: BulkBody) -> Json:
     """Begin a bulk action; a short one is finished when this answers."""
-    chosen: dict[str, object] = {"selected": len(body.replies)}
+    replies, chosen = _chosen(console, body)
     with console.database.session() as session:
         bulk = open_bulk(
             session, body.action, operator=who.name, filter_json=chosen, now=console.now()
         )
-    _run(lambda: _apply(console, bulk.id, body.replies), bulk.id)
+
+    def work() -> None:
+        apply_bulk(console.database, bulk.id, replies, now=console.now())
+
+    _run(work, bulk.id)
     return _now(console, bulk.id)
 
 
@@ -62,8 +71,20 @@ def take_back(console: Console, who: Reviewer, bulk_id: str) -> Json:
     return _now(console, bulk_id)
 
 
-def _apply(console: ConsoleParts, bulk_id: str, replies: Iterable[str]) -> None:
-    apply_bulk(console.database, bulk_id, replies, now=console.now())
+def _chosen(console: ConsoleParts, body: BulkBody) -> tuple[Iterable[str], Json]:
+    """Return the replies, found while they are asked for, and what they were chosen by."""
+    if body.filter is not None and body.replies is None:
+        found = _found(console, body.filter.filter())
+        return found, body.filter.model_dump(mode="json", exclude_defaults=True)
+    if body.replies is not None and body.filter is None:
+        return body.replies, {"selected": len(body.replies)}
+    raise ConsoleError("bulk_which")
+
+
+def _found(console: ConsoleParts, wanted: ReplyFilter) -> Iterator[str]:
+    with console.database.reading() as session:
+        for some in iter_filtered(session, wanted):
+            yield from some
 
 
 def _run(work: Callable[[], object], bulk_id: str) -> None:

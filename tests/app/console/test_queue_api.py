@@ -178,3 +178,30 @@ def test_a_bulk_action_is_done_told_and_undone(
         deeds = {one.action for one in list_audit(session)}
     assert {"reply.bulk.begin", "reply.bulk.finish", "reply.bulk.undo"} <= deeds
     assert reviewer.post("/api/console/bulk/x/undo").status_code == 404
+
+
+def test_a_bulk_action_takes_a_whole_filter(
+    house: House, reviewer: TestClient, replies: list[str]
+) -> None:
+    wanted = {"text": "3杯", "range": ["trust:7:8"], "unscored": False}
+    body = {"action": "verdict_bad", "filter": wanted}
+    bulk = reviewer.post("/api/console/bulk", json=body).json()["bulk"]
+    assert bulk["count"] == 1
+    assert bulk["filter"] == {"text": True, "range": ["trust:7:8"], "unscored": False}
+    found = reviewer.get(f"/api/console/replies/{replies[3]}/reviews").json()["reviews"]
+    assert [(one["kind"], one["text"]) for one in found] == [("verdict", "bad")]
+    listed = reviewer.get("/api/console/replies", params={"reviewed": True}).json()
+    assert [one["id"] for one in listed["replies"]] == [replies[3]]
+    reviewer.post(f"/api/console/bulk/{bulk['id']}/undo")
+    assert reviewer.get("/api/console/replies", params={"reviewed": True}).json()["replies"] == []
+
+
+def test_a_bulk_action_says_exactly_which_replies(reviewer: TestClient, replies: list[str]) -> None:
+    for which in ({}, {"filter": {}, "replies": replies}):
+        answer = reviewer.post("/api/console/bulk", json={"action": "exclude", **which})
+        assert (answer.status_code, error_code(answer)) == (400, "bulk_which")
+    wrong = reviewer.post(
+        "/api/console/bulk", json={"action": "exclude", "filter": {"text": "あ" * 999}}
+    )
+    assert error_code(wrong) == "filter_text"
+    assert reviewer.get("/api/console/bulk").json() == {"bulk": []}
