@@ -16,15 +16,17 @@ from store.batches import batches
 from store.console_tables import ReviewClaimRow
 from store.night_records import ReviewKind
 from store.night_tables import ConflictRow, ReviewRow, ScoreRow
-from store.scores import metric_values
+from store.scores import METRIC_COLUMNS
 from store.standing import standing
 from store.tables import ConversationRow, ReplyRow, SafetyEventRow, TurnRow
 
 FoundBy = Literal["conflict", "safety", "second", "newest"]
 JUDGED: tuple[ReviewKind, ...] = ("metric", "verdict", "edit", "contradiction", "exclude")
 """What makes a reply reviewed; a note or a skip does not."""
-_NEWEST = 3_000
-_URGENT = 500
+_NEWEST = 1_500
+_URGENT = 300
+_LATELY_REVIEWED = 1_000
+_FINISHED = ("done", "stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ def _judged_one_by_one(operator: str) -> Select[str]:
         select(ReviewRow.id, ReviewRow.reply_id, ReviewRow.operator, ReviewRow.kind)
         .where(ReviewRow.bulk_id.is_(None))
         .order_by(ReviewRow.id.desc())
-        .limit(_NEWEST)
+        .limit(_LATELY_REVIEWED)
         .subquery()
     )
     return (
@@ -162,12 +164,11 @@ def _open_to(
     found: dict[str, str] = {}
     for some in batches(reply_ids):
         wanted = (
-            select(ReplyRow.id, ReplyRow.turn_id)
+            select(ReplyRow.id, ReplyRow.turn_id, ReplyRow.status)
             .join(TurnRow, ReplyRow.turn_id == TurnRow.id)
             .join(ConversationRow, TurnRow.conversation_id == ConversationRow.id)
             .where(
                 ReplyRow.id.in_(some),
-                ReplyRow.status.in_(("done", "stopped")),
                 ReplyRow.text != "",
                 TurnRow.superseded_at.is_(None),
                 ConversationRow.deleted_at.is_(None),
@@ -175,7 +176,9 @@ def _open_to(
                 ~taken,
             )
         )
-        found.update(session.execute(wanted).all())
+        # As a condition the status would have SQLite read every finished reply there is.
+        rows = session.execute(wanted)
+        found.update({reply: turn for reply, turn, status in rows if status in _FINISHED})
     return found
 
 
@@ -196,8 +199,17 @@ def _judges(session: Session, reply_ids: Iterable[str]) -> dict[str, set[str]]:
 def _verdicts(session: Session, reply_ids: Iterable[str]) -> dict[str, dict[str, EvaluatorVerdict]]:
     found: dict[str, dict[str, EvaluatorVerdict]] = {}
     for some in batches(reply_ids):
-        wanted = select(ScoreRow).where(ScoreRow.reply_id.in_(some)).order_by(ScoreRow.id)
-        for row in session.scalars(wanted):
-            verdict = EvaluatorVerdict(values=metric_values(row), spread=dict(row.spread))
-            found.setdefault(str(row.reply_id), {})[row.evaluator] = verdict
+        scores = ScoreRow.__table__.c
+        values = [scores[metric] for metric in METRIC_COLUMNS]
+        # Plain rows: thousands of mapped ones would take most of the queue's time.
+        wanted = (
+            select(scores.reply_id, scores.evaluator, scores.spread, *values)
+            .where(scores.reply_id.in_(some))
+            .order_by(scores.id)
+        )
+        for reply_id, evaluator, spread, *given in session.execute(wanted):
+            verdict = EvaluatorVerdict(
+                values=dict(zip(METRIC_COLUMNS, given, strict=True)), spread=spread
+            )
+            found.setdefault(reply_id, {})[evaluator] = verdict
     return found
