@@ -15,6 +15,8 @@ export function freshDraft() {
     values: {},
     edit: null,
     route: "style",
+    routed: null,
+    chosen: false,
     wrong: null,
     note: null,
     exclude: false,

@@ -50,6 +50,14 @@ function edit(draft, change) {
     "div",
     { class: "queue-correction" },
     words("edit", draft.edit, change, { rows: "3", hint: t("queue.edit_hint") }),
+    h("div", { class: "queue-routes" }, drawRoute(draft, change)),
+  );
+}
+
+/** Draws whether a correction is of a fact or of style, and which fact would be proposed. */
+export function drawRoute(draft, change) {
+  const fact = draft.route === "fact" ? draft.routed : null;
+  return [
     h(
       "fieldset",
       { class: "row queue-route" },
@@ -64,14 +72,17 @@ function edit(draft, change) {
             value: route,
             checked: draft.route === route,
             data: { k: `route-${route}` },
-            on: { change: () => change({ route }, true) },
+            on: { change: () => change({ route, chosen: true }, true) },
           }),
           t(`queue.route_${route}`),
         ),
       ),
     ),
     h("p", { class: "soft" }, t(`queue.route_${draft.route}_text`)),
-  );
+    fact?.text ? h("p", { class: "said" }, t("queue.route_proposes", { fact: fact.text })) : null,
+    fact?.replaces ? h("p", { class: "said soft" }, t("queue.route_replaces", { fact: fact.replaces })) : null,
+    fact?.agrees ? h("p", { class: "said soft" }, t("queue.route_agrees", { fact: fact.agrees })) : null,
+  ];
 }
 
 function words(part, value, change, { rows, hint = "" }) {

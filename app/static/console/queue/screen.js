@@ -7,13 +7,14 @@ import { t } from "../../shared/texts.js";
 import { get, send } from "../api.js";
 import { attempt, chip, confirmDialog, emptyState, progressBar, toast } from "../ui.js";
 import { HIGHEST, VERDICT, choose, clear, entryOf, reviewsOf } from "./draft.js";
-import { drawEditor } from "./editor.js";
+import { drawEditor, drawRoute } from "./editor.js";
 import { showHistory } from "./history.js";
 import { drawRatings } from "./ratings.js";
 import { drawTalk } from "./talk.js";
 
 const AHEAD = 5;
 const MOST = 20;
+const ROUTE_AFTER_MS = 600;
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "-", "Shift+0"];
 
 /** Opens the queue; `?reply=` puts a reply of one's own choice first. */
@@ -25,6 +26,7 @@ export async function open(root, { me, query }) {
   let at = 0;
   let session = 0;
   let busy = false;
+  let routing = 0;
 
   const entry = () => entries[at] ?? null;
   const isOver = (one) => one.saved || one.skipped;
@@ -146,6 +148,28 @@ export async function open(root, { me, query }) {
   function change(values, redraw = false) {
     Object.assign(entry().draft, values);
     if (redraw) draw();
+    if ("edit" in values) {
+      clearTimeout(routing);
+      routing = setTimeout(route, ROUTE_AFTER_MS, entry());
+    }
+  }
+
+  /** Has the server say whether a correction is of a fact; the operator's own choice stands. */
+  async function route(now) {
+    const { item, draft } = now;
+    const asked = draft.edit?.trim();
+    if (!asked || asked === item.text.trim()) return;
+    const body = { user: item.user_text, reply: item.text, corrected: asked, facts: item.facts };
+    try {
+      const found = await send("POST", "route-fault", body);
+      if (draft.edit?.trim() !== asked) return;
+      Object.assign(draft, { routed: found, route: draft.chosen ? draft.route : found.kind });
+    } catch {
+      return; // The operator chooses.
+    }
+    // Only this part is drawn anew: an unfinished conversion in the field must not be disturbed.
+    const place = root.querySelector(".queue-routes");
+    if (place && entry() === now) fill(place, drawRoute(draft, change));
   }
 
   function openWords(part, first) {
@@ -167,6 +191,8 @@ export async function open(root, { me, query }) {
 
   async function save() {
     const now = entry();
+    clearTimeout(routing);
+    if (now?.draft.edit && !now.draft.chosen) await route(now);
     const reviews = now ? reviewsOf(now) : [];
     if (!reviews.length) {
       toast(t("queue.nothing_said"), "bad");
@@ -261,6 +287,7 @@ export async function open(root, { me, query }) {
   await load();
   draw();
   return {
+    close: () => clearTimeout(routing),
     keys: [
       { keys: DIGITS, text: "queue.key_choose", run: digit },
       { keys: ["ArrowUp"], text: "queue.key_up", run: move(-1) },
