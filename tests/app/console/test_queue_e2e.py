@@ -95,6 +95,7 @@ def test_ten_replies_are_reviewed_by_keyboard_alone(
             _save(page)
     page.keyboard.press("Control+Enter")
     expect(page.locator(".queue-head")).to_contain_text("この回 10件")
+    expect(page.locator(".queue-head")).to_contain_text("今日 10件")
     assert len(set(seen)) == 10
     kept = reviews()
     assert [one.reply_id for one in kept] == [reply for reply in seen for _ in range(3)]
@@ -167,3 +168,15 @@ def test_the_history_tells_and_restores(page: Page, reviews: Said) -> None:
     expect(dialog).to_contain_text("押し間違い")
     first = reviews()[0]
     assert not first.stands
+
+
+def test_the_keys_are_told(page: Page, reviews: Said) -> None:
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("dt", has_text="Ctrl+Enter")).to_have_count(1)
+    expect(dialog).to_contain_text("保存して次へ")
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(_step(page, "verdict-good")).to_have_attribute("aria-checked", "false")
+    assert reviews() == []

@@ -200,10 +200,22 @@ export async function open(root, { me, query }) {
     }
     const body = { reviews, blind: !now.scores && !isOver(now) };
     await send("POST", `replies/${now.item.reply}/reviews`, body);
-    session += now.saved ? 0 : 1;
+    if (!now.saved) count(now);
     Object.assign(now, { saved: true, draft: entryOf(now.item).draft });
     announce(t("queue.saved"));
     await forward();
+  }
+
+  /** Counts a reply as done until the server's own figures come with the next ones. */
+  function count(now) {
+    session += 1;
+    const place = now.item.why.every((one) => one === "recent") ? "more" : "left";
+    progress = {
+      ...progress,
+      today: progress.today + 1,
+      in_all: progress.in_all + 1,
+      [place]: Math.max(0, progress[place] - 1),
+    };
   }
 
   /** Goes to the next reply that is not done yet; an empty end of the list asks the server first. */
