@@ -15,8 +15,8 @@ _ALWAYS = timedelta(days=36_500)
 def list_contradiction_probes(session: Session, *, now: datetime) -> tuple[GateProbe, ...]:
     """A probe per flagged reply, oldest first.
 
-    They outlive the retention of training, for nothing is learnt from them, but not their visitor's
-    consent or deletion.
+    They outlive the retention of training and an operator's exclusion, for nothing is learnt from
+    them, but not their visitor's consent or deletion.
     """
     flagged = flagged_contradictions(session)
     if not flagged:
@@ -28,7 +28,7 @@ def list_contradiction_probes(session: Session, *, now: datetime) -> tuple[GateP
             facts=reply.facts,
             said=flagged[reply.id],
         )
-        for turn in list_learnable(session, now=now, retention=_ALWAYS)
+        for turn in list_learnable(session, now=now, retention=_ALWAYS, with_excluded=True)
         for reply in turn.replies
         if reply.id in flagged
     )

@@ -58,7 +58,10 @@ class SavedViewRow(Base):
 
 
 class BulkActionRow(Base):
-    """One deed on everything that a filter found; its reviews carry its id, so it can be undone."""
+    """One deed on everything that a filter found; its reviews carry its id, so it can be undone.
+
+    `count` grows while it runs; `finished_at` is None until it has reached the end.
+    """
 
     __tablename__ = "bulk_actions"
 
@@ -68,8 +71,21 @@ class BulkActionRow(Base):
     filter: Mapped[dict[str, object]] = mapped_column(JSON)
     count: Mapped[int]
     at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
     undone_at: Mapped[datetime | None]
     undone_by: Mapped[str | None]
+
+
+class ReviewClaimRow(Base):
+    """Who has a reply of the review queue before them, until when nobody else is given it."""
+
+    __tablename__ = "review_claims"
+
+    reply_id: Mapped[str] = mapped_column(
+        ForeignKey("replies.id", ondelete="CASCADE"), primary_key=True
+    )
+    operator: Mapped[str]
+    until: Mapped[datetime]
 
 
 class FactChangeRow(Base):

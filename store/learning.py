@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, selectinload
 
 from store.batches import batches
 from store.night_records import LearnableReply, LearnableTurn, Line, ReplySignal, Resolution
 from store.night_tables import ConflictRow, ReviewRow
+from store.standing import excluded, excluded_among, standing
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
 from store.turns import one_of
 
@@ -20,14 +21,17 @@ RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a visitor's words were allowed: after their newest yes, inside retention."""
+    """When a visitor's words were allowed: after their newest yes, inside retention. `kept_out`:
+    turns that an operator keeps from being learnt from."""
 
     consent_at: datetime
     oldest: datetime
+    kept_out: frozenset[str] = frozenset()
 
     def allow(self, turn: TurnRow) -> bool:
         """Whether a turn may be read as the context of a later one."""
-        return turn.learn and turn.created_at >= self.consent_at and turn.created_at > self.oldest
+        allowed = turn.learn and turn.id not in self.kept_out
+        return allowed and turn.created_at >= self.consent_at and turn.created_at > self.oldest
 
 
 def list_learnable(
@@ -37,31 +41,25 @@ def list_learnable(
     retention: timedelta,
     history_turns: int = 6,
     among: Collection[str] | None = None,
+    with_excluded: bool = False,
 ) -> list[LearnableTurn]:
     """Return finished shown replies, oldest first, that their visitor lets the night use.
 
     `among`: only of these turns, a few; None for all. Left out: no consent, said before consent,
     withdrawn; "do not learn this"; deleted; edited away; older than `retention`; caught by the
-    safety filter on either side. The context is what the chat's prompt held, at most
-    `history_turns` turns; it ends before a turn that must not be learnt from.
+    safety filter on either side; what an operator excluded, unless `with_excluded`. The context is
+    what the chat's prompt held, at most `history_turns` turns; it ends before a turn that must not
+    be learnt from.
     """
-    shown = and_(ReplyRow.turn_id == TurnRow.id, ReplyRow.variant == TurnRow.shown)
-    wanted = (
-        select(TurnRow.id, TurnRow.conversation_id, VisitorRow.id, VisitorRow.consent_at)
-        .join(ConversationRow, TurnRow.conversation_id == ConversationRow.id)
-        .join(VisitorRow, ConversationRow.visitor_id == VisitorRow.id)
-        .join(ReplyRow, shown)
-        .where(
-            *learnable_turn(now=now, retention=retention),
-            ReplyRow.status == "done",
-            ReplyRow.safety.is_(False),
-        )
-        .order_by(TurnRow.created_at, TurnRow.id)
-    )
+    wanted = _shown_turns(consented_turn(now=now, retention=retention))
+    if not with_excluded:
+        wanted = wanted.where(TurnRow.id.not_in(excluded()))
     if among is not None:
         wanted = wanted.where(TurnRow.id.in_(among))
     found = session.execute(wanted).all()
     talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
+    turns = (turn.id for talk in talks.values() for turn in talk)
+    kept_out = frozenset[str]() if with_excluded else excluded_among(session, turns)
     said = {turn_id for turn_id, _, _, _ in found}
     own = [turn for talk in talks.values() for turn in talk if turn.id in said]
     edits, resolved = _edits(session, own), _resolved(session, own)
@@ -70,7 +68,7 @@ def list_learnable(
     for turn_id, conversation, visitor, consent_at in found:
         talk = talks[conversation]
         index = next(at for at, turn in enumerate(talk) if turn.id == turn_id)
-        limits = Limits(consent_at=consent_at or now, oldest=now - retention)
+        limits = Limits(consent_at=consent_at or now, oldest=now - retention, kept_out=kept_out)
         learnable.append(
             LearnableTurn(
                 visitor_id=visitor,
@@ -86,8 +84,27 @@ def list_learnable(
     return learnable
 
 
+def _shown_turns(
+    allowed: Sequence[ColumnElement[bool]],
+) -> Select[str, str, str, datetime | None]:
+    shown = and_(ReplyRow.turn_id == TurnRow.id, ReplyRow.variant == TurnRow.shown)
+    return (
+        select(TurnRow.id, TurnRow.conversation_id, VisitorRow.id, VisitorRow.consent_at)
+        .join(ConversationRow, TurnRow.conversation_id == ConversationRow.id)
+        .join(VisitorRow, ConversationRow.visitor_id == VisitorRow.id)
+        .join(ReplyRow, shown)
+        .where(*allowed, ReplyRow.status == "done", ReplyRow.safety.is_(False))
+        .order_by(TurnRow.created_at, TurnRow.id)
+    )
+
+
 def learnable_turn(*, now: datetime, retention: timedelta) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions on turns joined with their conversation and visitor."""
+    return (*consented_turn(now=now, retention=retention), TurnRow.id.not_in(excluded()))
+
+
+def consented_turn(*, now: datetime, retention: timedelta) -> tuple[ColumnElement[bool], ...]:
+    """Return those of the conditions that are the visitor's own, safety and time."""
     return (
         VisitorRow.consent.is_(True),
         TurnRow.created_at >= VisitorRow.consent_at,
@@ -218,6 +235,7 @@ def _edits(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:
                 ReviewRow.reply_id.in_(some),
                 ReviewRow.kind == "edit",
                 ReviewRow.route.is_distinct_from("fact"),
+                standing(),
             )
             .order_by(ReviewRow.id)
         )

@@ -8,7 +8,20 @@ from typing import Literal
 NightStatus = Literal["running", "published", "refused", "skipped", "failed", "stopped", "waiting"]
 NightEnd = Literal["published", "refused", "skipped", "failed", "stopped", "waiting"]
 PairStatus = Literal["proposed", "approved", "flipped", "vetoed"]
-ReviewKind = Literal["metric", "pair", "edit", "contradiction", "note"]
+ReviewKind = Literal[
+    "metric",
+    "verdict",
+    "pair",
+    "edit",
+    "contradiction",
+    "note",
+    "skip",
+    "exclude",
+    "retract",
+    "restore",
+]
+FaultKind = Literal["fact", "style"]
+"""What a correction mends: what she says, or how she says it."""
 ComparisonVerdict = Literal["chosen", "rejected", "tie", "none"]
 """Which reply of a pair a judge preferred; `none`: its answers could not be read."""
 ReplySignal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited"]
@@ -269,7 +282,14 @@ class StoredConflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReview:
-    """What an operator thinks: kind `metric` has metric and value (0..10), `edit` a better text."""
+    """What an operator thinks: kind `metric` has metric and value (0..10), `verdict` the text "good"
+    or "bad", `edit` a better text, `contradiction` the words that are wrong, `skip` its reason as
+    note; `exclude` keeps the turn from being learnt from, `retract` and `restore` are about the
+    review `target_id`.
+
+    `bulk_id`: the bulk action it belongs to. `before`: what it changed. `route`: of an edit.
+    `blind`: the evaluator's scores were not shown before.
+    """
 
     operator: str
     kind: ReviewKind
@@ -279,11 +299,16 @@ class NewReview:
     value: float | None = None
     text: str | None = None
     note: str | None = None
+    target_id: int | None = None
+    bulk_id: str | None = None
+    before: str | None = None
+    route: FaultKind | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A stored review."""
+    """A stored review; `stands` unless it was taken back and not restored since."""
 
     id: int
     operator: str
@@ -295,6 +320,12 @@ class Review:
     text: str | None
     note: str | None
     at: datetime
+    target_id: int | None
+    bulk_id: str | None
+    before: str | None
+    route: FaultKind | None
+    blind: bool
+    stands: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,9 +277,9 @@ class ReviewRow(Base):
         Index("ix_reviews_reply", "reply_id"),
         Index("ix_reviews_metric_at", "metric", "at"),
         Index("ix_reviews_target", "target_id"),
-        Index("ix_reviews_bulk", "bulk_id"),
+        Index("ix_reviews_bulk", "bulk_id", "id"),
         Index("ix_reviews_pair", "pair_id"),
-        Index("ix_reviews_operator_at", "operator", "at"),
+        Index("ix_reviews_operator_at", "operator", "bulk_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

@@ -14,6 +14,7 @@ from store.learning import Limits, history_of, learnable_turn, visible_turns
 from store.night_records import Line, NewPair, NightClaim, PairStatus, StoredPair
 from store.night_tables import AdapterPairRow, ConflictRow, PairRow
 from store.nights import check_fence
+from store.standing import excluded_among, void_edits
 from store.tables import ConversationRow, TurnRow, VisitorRow
 from store.turns import one_of
 
@@ -103,8 +104,8 @@ def list_trainable_pairs(
 
     Proposed ones only with `auto`; vetoed ones never. Consent, deletion, opt-out, safety and
     retention are judged as of `now`, for the turn and for every turn of its context. A pair with
-    a reply in an unresolved conflict is withheld, and one that prefers a reply against which an
-    operator found the visitor right. A turn has the pairs of one night: of those with a person's
+    a reply in an unresolved conflict is withheld, one that prefers a reply against which an
+    operator found the visitor right, and one of a correction that was taken back. A turn has the pairs of one night: of those with a person's
     verdict the newest, else the newest.
     """
     statuses = ("proposed", "approved", "flipped") if auto else ("approved", "flipped")
@@ -122,6 +123,8 @@ def list_trainable_pairs(
             PairRow.status.in_(statuses),
             PairRow.chosen_id.not_in(disputed),
             PairRow.rejected_id.not_in(disputed),
+            PairRow.chosen_id.not_in(void_edits()),
+            PairRow.rejected_id.not_in(void_edits()),
             or_(flipped, PairRow.chosen_id.not_in(disliked)),
             or_(not_(flipped), PairRow.rejected_id.not_in(disliked)),
         )
@@ -129,11 +132,12 @@ def list_trainable_pairs(
     )
     found = session.execute(wanted).all()
     talks = visible_turns(session, [conversation for _, conversation, _, _ in found])
+    kept_out = excluded_among(session, (turn.id for talk in talks.values() for turn in talk))
     trainable = []
     for row, conversation, position, consent_at in found:
         pair = pair_record(row)
         before = [turn for turn in talks[conversation] if turn.position < position]
-        limits = Limits(consent_at=consent_at or now, oldest=now - retention)
+        limits = Limits(consent_at=consent_at or now, oldest=now - retention, kept_out=kept_out)
         if len(history_of(before, limits, _context_turns(pair))) == 2 * _context_turns(pair):
             trainable.append(pair.swapped() if pair.status == "flipped" else pair)
     return _current(trainable)

@@ -12,6 +12,7 @@ from store.night_records import TrustRecord
 from store.night_tables import NightRewardRow, NightTrustRow, ReviewRow, ScoreRow
 from store.rewards import trust_record
 from store.scores import METRIC_COLUMNS, load_scores
+from store.standing import standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ def paired_ratings(session: Session, evaluator: str, since: datetime) -> list[Ra
             ReviewRow.value.is_not(None),
             ReviewRow.reply_id.is_not(None),
             ReviewRow.at >= since,
+            standing(),
         )
         .order_by(ReviewRow.id)
     )
@@ -79,6 +81,7 @@ def rating_evaluators(session: Session) -> dict[str, int]:
         ReviewRow.kind == "metric",
         ReviewRow.metric.in_(METRIC_COLUMNS),
         ReviewRow.reply_id.is_not(None),
+        standing(),
     )
     found: dict[str, int] = {}
     for some in batches(str(reply) for reply in session.scalars(rated.distinct())):

@@ -133,6 +133,7 @@ class ReplyRow(Base):
         Index("ix_replies_status", "status"),
         Index("ix_replies_unread", "personal", "id"),
         Index("ix_replies_adapter", "adapter_id", "created_at"),
+        Index("ix_replies_created_at", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

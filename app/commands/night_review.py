@@ -8,10 +8,9 @@ from app.clock import utc_now
 from app.commands.options import home_option
 from app.settings import load_settings
 from rlaif.metrics import METRIC_KEYS
-from store.audit import append_audit
 from store.database import open_database
 from store.night_records import NewReview
-from store.reviews import append_review
+from store.reviews import append_reviews
 
 
 @click.command("review")
@@ -50,13 +49,5 @@ def review(
         raise click.UsageError("nothing is said of the reply; give --rate, --edit or --wrong")
     database = open_database(load_settings(home).database_url)
     with database.session() as session:
-        for one in reviews:
-            append_review(session, one, now=utc_now())
-            append_audit(
-                session,
-                actor=operator,
-                action=f"reply.review.{one.kind}",
-                detail={"metric": one.metric} if one.metric else {},
-                now=utc_now(),
-            )
+        append_reviews(session, reviews, now=utc_now())
     click.echo(f"{len(reviews)} reviews kept")

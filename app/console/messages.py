@@ -78,6 +78,13 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "version_active": "版 {adapter} はもう舞台に出ています。ほかの版を選んでください。",
         "production_changed": "見ているあいだに、舞台の版が {active} に変わりました。読み込み直してから決めてください。",
         "rollback_impossible": "戻せる版がありません（{reason}）。版の一覧から選んでください。",
+        "edit_unsuitable": "直した文に、17歳の彼女が言ってはいけない内容があります。全年齢向けの言い方に書き直してください。",
+        "edit_same": "直した文が元の返事と同じです。変えたい所を書き直してください。",
+        "words_not_said": "「{words}」はこの返事の中にありません。返事からそのまま抜き出してください。",
+        "bulk_which": "まとめて操作する返事が決まりません。絞り込みか、選んだ返事のどちらか一方を送ってください。",
+        "skip_reason": "飛ばす理由がありません。短くても書いてください。",
+        "review_kind": "「{kind}」というレビューは受け付けていません。使えるのは {expected} です。",
+        "review_of_another": "これは{operator}さんのレビューです。本人か管理者だけが取り消し・復元できます。",
     },
     "en": {
         "login_needed": "You are not logged in. Please log in again.",
@@ -167,6 +174,15 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "production_changed": "Meanwhile {active} was put on stage. Reload before you decide.",
         "rollback_impossible": "There is no version to go back to ({reason}). Choose one from the "
         "list.",
+        "edit_unsuitable": "The corrected text holds something that she, who is 17, may not say. "
+        "Please write it so that it suits all ages.",
+        "edit_same": "The corrected text is the reply itself. Change what should be different.",
+        "words_not_said": "“{words}” is not in this reply. Copy the words from it as they stand.",
+        "bulk_which": "It is not clear which replies are meant. Send either a filter or a selection.",
+        "skip_reason": "There is no reason for skipping. A few words are enough.",
+        "review_kind": "Reviews of the kind {kind} are not taken here. Expected: {expected}.",
+        "review_of_another": "This review is {operator}'s. Only they or an admin can take it back or "
+        "restore it.",
     },
 }
 

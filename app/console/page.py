@@ -18,6 +18,7 @@ STYLES = (
     "console/nights/screen",
     "console/operators/screen",
     "console/pairs/screen",
+    "console/queue/screen",
     "console/replay/screen",
     "console/replies/screen",
     "console/versions/screen",

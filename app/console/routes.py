@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.console import (
     agreement_api,
+    bulk_api,
     conflicts_api,
     exports_api,
     facts_api,
@@ -13,15 +14,18 @@ from app.console import (
     operators_api,
     pairs_api,
     proposals_api,
+    queue_api,
     rehearsal_api,
     replay_api,
     replies_api,
     reply_detail_api,
+    reviews_api,
     versions_api,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
     agreement_api.router,
+    bulk_api.router,
     conflicts_api.router,
     exports_api.router,
     facts_api.router,
@@ -31,9 +35,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     operators_api.router,
     pairs_api.router,
     proposals_api.router,
+    queue_api.router,
     rehearsal_api.router,
     replay_api.router,
     replies_api.router,
     reply_detail_api.router,
+    reviews_api.router,
     versions_api.router,
 )

@@ -26,8 +26,8 @@ export function bindEverywhere(keys) {
 
 /** Sets the keys of the screen that is open: [{keys: ["j"], text, run}], `text` the key of its words. */
 export function bindScreen(keys) {
+  // A first key that is waiting for its second outlives the loading of a screen.
   onScreen = keys;
-  prefix = null;
 }
 
 /** Whether keys belong to a field or a dialog now; Ctrl+Enter and Escape work all the same. */

@@ -10,6 +10,13 @@ export const SCREENS = [
     load: () => import("./home/screen.js"),
   },
   {
+    id: "queue",
+    symbol: "queue",
+    group: "review",
+    key: "q",
+    load: () => import("./queue/screen.js"),
+  },
+  {
     id: "replies",
     symbol: "list",
     group: "review",

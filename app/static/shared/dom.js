@@ -24,7 +24,7 @@ export function h(tag, props = {}, ...children) {
 
 /** Appends children; strings become text nodes. */
 export function append(parent, children) {
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
     parent.append(child);
   }

@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.create_index("ix_replies_adapter", "replies", ["adapter_id", "created_at"])
     op.create_index("ix_safety_events_at", "safety_events", ["at"])
     op.add_column("nights", sa.Column("held_at", _TIME, nullable=True))
+    op.create_index("ix_replies_created_at", "replies", ["created_at"])
     _doors()
     _reviews()
     _facts()
@@ -64,6 +65,7 @@ def _doors() -> None:
         sa.Column("filter", sa.JSON(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
+        sa.Column("finished_at", _TIME, nullable=True),
         sa.Column("undone_at", _TIME, nullable=True),
         sa.Column("undone_by", sa.Text(), nullable=True),
     )
@@ -78,9 +80,17 @@ def _reviews() -> None:
         "reviews", sa.Column("blind", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.create_index("ix_reviews_target", "reviews", ["target_id"])
-    op.create_index("ix_reviews_bulk", "reviews", ["bulk_id"])
+    op.create_index("ix_reviews_bulk", "reviews", ["bulk_id", "id"])
     op.create_index("ix_reviews_pair", "reviews", ["pair_id"])
-    op.create_index("ix_reviews_operator_at", "reviews", ["operator", "at"])
+    op.create_index("ix_reviews_operator_at", "reviews", ["operator", "bulk_id", "at"])
+    op.create_table(
+        "review_claims",
+        sa.Column(
+            "reply_id", sa.Text(), sa.ForeignKey("replies.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("operator", sa.Text(), nullable=False),
+        sa.Column("until", _TIME, nullable=False),
+    )
 
 
 def _facts() -> None:
@@ -201,6 +211,7 @@ def downgrade() -> None:
         "duels",
         "fact_proposals",
         "fact_changes",
+        "review_claims",
         "bulk_actions",
         "saved_views",
         "invitations",
@@ -209,6 +220,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_safety_events_at", "safety_events")
     op.drop_index("ix_replies_adapter", "replies")
+    op.drop_index("ix_replies_created_at", "replies")
     op.drop_index("ix_replies_unread", "replies")
     for name in ("target", "bulk", "pair", "operator_at"):
         op.drop_index(f"ix_reviews_{name}", "reviews")

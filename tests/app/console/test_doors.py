@@ -92,6 +92,20 @@ FOR_REVIEWERS = {
     ("GET", "/api/console/rehearsal"),
     ("POST", "/api/console/rehearsal"),
     ("POST", "/api/console/rehearsal/stop"),
+    ("GET", "/api/console/metrics"),
+    ("GET", "/api/console/queue"),
+    ("POST", "/api/console/queue/next"),
+    ("POST", "/api/console/queue/undo"),
+    ("GET", "/api/console/queue/{reply_id}"),
+    ("GET", "/api/console/queue/{reply_id}/scores"),
+    ("GET", "/api/console/replies/{reply_id}/reviews"),
+    ("POST", "/api/console/replies/{reply_id}/reviews"),
+    ("POST", "/api/console/replies/{reply_id}/skip"),
+    ("POST", "/api/console/reviews/{review_id}/retract"),
+    ("POST", "/api/console/reviews/{review_id}/restore"),
+    ("GET", "/api/console/bulk"),
+    ("POST", "/api/console/bulk"),
+    ("POST", "/api/console/bulk/{bulk_id}/undo"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
