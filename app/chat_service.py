@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from app.aside import AsideVoice
 from app.brain_slot import BrainSlot, BrainState
 from app.clock import utc_now
 from app.duel_offer import offer_duel
@@ -74,6 +75,13 @@ class ChatService:
         self._brain = brain
         self._worker = ReplyWorker(
             database=database, speaker=speaker, brain=brain, settings=settings.chat
+        )
+        self.aside = AsideVoice(
+            database=database,
+            speaker=speaker,
+            brain=brain,
+            settings=settings.chat,
+            busy=lambda: bool(self._live),
         )
         self._lock = threading.Lock()
         self._live: dict[str, LiveReply] = {}

@@ -32,6 +32,7 @@ from app.console.messages import refusal
 from app.console.page import mount_console_page
 from app.console.parts import ConsoleParts
 from app.console.routes import ROUTERS
+from app.console.sheet_maker import SheetMaker
 from app.errors import ChatError, ErrorCode, StartError
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
@@ -59,6 +60,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         chat.start()
+        sheets.open()
         if night is not None:
             night.start()
         try:
@@ -67,8 +69,10 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
             if night is not None:
                 # It may wait for a process to end.
                 await asyncio.to_thread(night.close)
+            await asyncio.to_thread(sheets.close)
             chat.close()
 
+    sheets = SheetMaker(chat, utc_now)
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     key = ensure_key(settings.secrets_folder)
     console = ConsoleParts(
@@ -77,6 +81,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         night=night,
         cookies=LoginCookies(key),
         tries=RateLimiter(times=_LOGIN_TRIES, seconds=_LOGIN_SECONDS),
+        sheets=sheets,
     )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from store.console_tables import DuelRow
@@ -219,12 +219,20 @@ def list_votes(session: Session) -> list[DuelVote]:
 
 
 def count_asked(session: Session) -> dict[tuple[str, str], int]:
-    """Return how many duels were shown, by (newer, older), decided or not."""
-    counts: dict[tuple[str, str], int] = {}
-    rows = session.execute(select(DuelRow.newer_adapter, DuelRow.older_adapter))
-    for newer, older in rows:
-        counts[newer, older] = counts.get((newer, older), 0) + 1
-    return counts
+    """Return how many duels were shown, decided or not, by (newer, older), the latest pair first."""
+    versions = (DuelRow.newer_adapter, DuelRow.older_adapter)
+    wanted = (
+        select(*versions, func.count())
+        .group_by(*versions)
+        .order_by(func.max(DuelRow.asked_at).desc(), *versions)
+    )
+    return {(newer, older): count for newer, older, count in session.execute(wanted)}
+
+
+def count_visitors_in(session: Session) -> int:
+    """Return how many visitors take part now."""
+    wanted = select(func.count()).select_from(VisitorRow).where(VisitorRow.duel_at.is_not(None))
+    return session.scalar(wanted) or 0
 
 
 def duel_record(row: DuelRow) -> Duel:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.console.login_cookies import LoginCookies
+from app.console.sheet_maker import SheetMaker
 from app.messages import Language, choose_language
 from app.night_service import NightService
 from app.rate_limit import RateLimiter
@@ -26,6 +27,7 @@ class ConsoleParts:
     night: NightService | None
     cookies: LoginCookies
     tries: RateLimiter
+    sheets: SheetMaker
     now: Callable[[], datetime] = utc_now
 
     @property

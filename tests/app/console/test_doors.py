@@ -33,6 +33,12 @@ FOR_ADMINS = {
     ("PUT", "/api/console/operators"),
     ("POST", "/api/console/operators/disable"),
     ("GET", "/api/console/audit"),
+    ("GET", "/api/console/sheets/choices"),
+    ("POST", "/api/console/sheets"),
+    ("POST", "/api/console/sheets/{sheet_id}/stop"),
+    ("POST", "/api/console/sheets/{sheet_id}/resume"),
+    ("POST", "/api/console/sheets/{sheet_id}/close"),
+    ("GET", "/api/console/sheets/{sheet_id}/export"),
 }
 FOR_REVIEWERS = {
     ("GET", "/api/console/me"),
@@ -43,6 +49,12 @@ FOR_REVIEWERS = {
     ("GET", "/api/console/views"),
     ("POST", "/api/console/views"),
     ("DELETE", "/api/console/views/{view_id}"),
+    ("GET", "/api/console/sheets"),
+    ("GET", "/api/console/sheets/{sheet_id}"),
+    ("GET", "/api/console/sheets/{sheet_id}/items/{number}"),
+    ("PUT", "/api/console/sheets/{sheet_id}/items/{number}"),
+    ("GET", "/api/console/sheets/{sheet_id}/results"),
+    ("GET", "/api/console/duels"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
