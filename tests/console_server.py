@@ -7,7 +7,7 @@ from pathlib import Path
 from app.settings import load_settings
 from store.database import open_database
 from store.operators import has_operator
-from tests.app.console.seed_console import seed_night, seed_operators
+from tests.app.console.seed_console import seed_comparisons, seed_night, seed_operators
 from tests.fake_server import run
 
 
@@ -20,6 +20,7 @@ def seed(home: Path) -> None:
     if not known:
         seed_operators(database)
         seed_night(database, settings.nights_folder)
+        seed_comparisons(database)
     database.close()
 
 

@@ -12,6 +12,7 @@ STYLES = (
     "console/parts",
     "console/charts",
     "console/operators/screen",
+    "console/sheets/screen",
     "console/replies/screen",
 )
 

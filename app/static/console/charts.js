@@ -51,7 +51,7 @@ export function ticks(low, high, many = 4) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => span / one <= many) ?? 10 * power;
   const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) found.push(at);
+  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) found.push(at || 0);
   return found;
 }
 

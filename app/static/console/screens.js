@@ -10,6 +10,13 @@ export const SCREENS = [
     load: () => import("./replies/screen.js"),
   },
   {
+    id: "sheets",
+    symbol: "scales",
+    group: "measure",
+    key: "h",
+    load: () => import("./sheets/screen.js"),
+  },
+  {
     id: "operators",
     symbol: "people",
     group: "house",
