@@ -1,6 +1,7 @@
 """A chat whose every turn is a duel: python -m tests.app.duel_server --port N --home DIR."""
 
 import argparse
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from app.chat_service import ChatService
 from app.clock import utc_now
 from app.server import serve
 from app.settings import Settings, load_settings
+from app.speaker import Brain
 from store.adapters import deploy, ensure_adapter
 from store.database import Database, open_database
 from store.records import Adapter
@@ -46,10 +48,16 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--token-seconds", type=float, default=0.02)
+    parser.add_argument("--load-seconds", type=float, default=0.0)
     asked = parser.parse_args()
     limits = {"changes_per_minute": 60_000, "requests_per_minute": 60_000}
     flags = {"server": {"port": asked.port, **limits}, "chat": {"duel_share": 1.0}}
     settings = load_settings(asked.home, flags)
+
+    def load() -> Brain:
+        time.sleep(asked.load_seconds)
+        return make_brain(engine)
+
     engine = FakeEngine(token_seconds=asked.token_seconds, voices={"v1": OLDER, "v2": NEWER})
 
     def make_chat(chosen: Settings) -> ChatService:
@@ -58,7 +66,7 @@ def main() -> None:
         return ChatService(
             database=database,
             speaker=make_speaker(),
-            brain=BrainSlot(lambda: make_brain(engine)),
+            brain=BrainSlot(load),
             settings=chosen,
         )
 
