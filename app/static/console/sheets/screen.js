@@ -123,8 +123,7 @@ async function openList(root, me) {
     },
     { title: t("sheets.progress"), cell: progress },
     { title: t("sheets.raters"), align: "number", cell: (one) => String(one.raters) },
-    { title: t("sheets.created"), cell: (one) => when(one.created_at) },
-    { title: t("sheets.acts"), width: "250", cell: acts },
+    { title: t("sheets.acts"), cell: acts },
   ];
 
   function draw(sheets) {
@@ -161,7 +160,11 @@ async function openList(root, me) {
 }
 
 function about(one) {
-  const words = t("sheets.about", { metrics: one.metrics.length, versions: one.version_count });
+  const words = t("sheets.about", {
+    when: when(one.created_at),
+    metrics: one.metrics.length,
+    versions: one.version_count,
+  });
   return one.versions ? `${words} · ${one.versions.join(" / ")}` : words;
 }
 
