@@ -1,7 +1,8 @@
 """Answers that no visitor waits for: any version, fixed words and seed, after everybody else."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,7 @@ class AsideVoice:
         self._brain = brain
         self._settings = settings
         self._busy = busy
+        self._place = threading.Lock()
 
     def answer(self, question: AsideQuestion, stop: AsideStop) -> str:
         """Return what the version says; what the safety filter catches becomes its deflection.
@@ -95,9 +97,22 @@ class AsideVoice:
             adapter=question.adapter,
             sampling=self._settings.sampling(question.seed),
         )
-        generation = self._submit(brain, request, stop)
-        stop.attach(generation)
-        return self._checked(self._read(generation, stop), question.seed)
+        with self._alone(stop):
+            generation = self._submit(brain, request, stop)
+            stop.attach(generation)
+            text = self._read(generation, stop)
+        return self._checked(text, question.seed)
+
+    @contextmanager
+    def _alone(self, stop: AsideStop) -> Iterator[None]:
+        """Hold the only place: a visitor never stands behind two such answers."""
+        while not self._place.acquire(timeout=_POLL_SECONDS):
+            if stop.wanted.is_set():
+                raise AsideStoppedError("the answer is not wanted any longer")
+        try:
+            yield
+        finally:
+            self._place.release()
 
     def _make_ready(self, brain: Brain, wanted: str) -> None:
         with self._database.reading() as session:

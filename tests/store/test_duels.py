@@ -28,6 +28,8 @@ from store.lineage import taint
 from store.outcomes import OutcomeQuery, list_outcomes
 from store.records import DuelVerdict, NewReply, ReplyEnd, SafetyCatch, Turn
 from store.replies import finish_reply
+from store.reply_filter import ReplyFilter
+from store.reply_list import find_replies
 from store.tables import ReplyRow
 from store.turns import append_variant, load_turn
 from store.visitors import Owner, new_id, set_consent, set_duel
@@ -264,3 +266,14 @@ def test_duels_go_with_their_visitor(database: Database, now: datetime, tmp_path
     erase_visitor(database, owner.visitor_id, exports=tmp_path, actor="test", now=now)
     with database.reading() as session:
         assert [vote.visitor_id for vote in list_votes(session)] == [kept.visitor_id]
+
+
+def test_the_list_of_replies_calls_no_duel_a_retry(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        _, turn = _duel(session, now)
+        _finish(session, turn, now, _done("新しい"), _done("前の"))
+    with database.reading() as session:
+        everything = ReplyFilter(on_screen=False)
+        retried = ReplyFilter(regenerated=True, on_screen=False)
+        assert find_replies(session, everything).count.value == 2
+        assert find_replies(session, retried).count.value == 0
