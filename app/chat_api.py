@@ -23,17 +23,19 @@ from store.conversations import (
     rename_conversation,
     search_conversations,
 )
+from store.duels import decide_duel, open_duels
 from store.errors import NotFoundError
 from store.lineage import learned_receipts
 from store.records import Reply, Turn
 from store.turns import (
     list_turns,
     load_reply,
+    load_turn,
     set_feedback,
     set_learn,
     show_variant,
 )
-from store.visitors import Owner, is_erased, load_visitor, new_id, set_consent
+from store.visitors import Owner, is_erased, load_visitor, new_id, set_consent, set_duel
 
 _REASON_CHARACTERS = 500
 _QUERY_CHARACTERS = 200
@@ -46,9 +48,15 @@ class _Body(BaseModel):
 
 
 class ConsentBody(_Body):
-    """Whether the night may learn."""
+    """Whether the night may learn, or two versions may answer now and then."""
 
     allow: bool
+
+
+class ChoiceBody(_Body):
+    """Which of two answers the visitor likes better."""
+
+    choice: Literal["left", "right", "same"]
 
 
 class TitleBody(_Body):
@@ -150,6 +158,14 @@ def choose_consent(service: Service, who: Who, body: ConsentBody) -> Json:
     return {"visitor": visitor_json(visitor, who.visitor_id)}
 
 
+@router.put("/duel")
+def choose_duel(service: Service, who: Who, body: ConsentBody) -> Json:
+    """Record whether two versions may answer now and then."""
+    with service.database.session() as session:
+        visitor = set_duel(session, who, allow=body.allow, now=utc_now())
+    return {"visitor": visitor_json(visitor, who.visitor_id)}
+
+
 @router.get("/conversations")
 def read_conversations(
     service: Service, who: Who, q: Annotated[str, Query(max_length=_QUERY_CHARACTERS)] = ""
@@ -177,7 +193,8 @@ def read_conversation(service: Service, who: Who, conversation_id: Id) -> Json:
         conversation = load_conversation(session, who, conversation_id)
         turns = list_turns(session, who, conversation_id)
         learned = learned_receipts(session, [turn.id for turn in turns])
-        return conversation_json(conversation, turns, learned)
+        duels = open_duels(session, who, conversation_id)
+        return conversation_json(conversation, turns, learned, duels)
 
 
 @router.patch("/conversations/{conversation_id}")
@@ -201,13 +218,17 @@ def delete_conversation(service: Service, who: Who, conversation_id: Id) -> Json
 @router.post("/conversations/{conversation_id}/turns", status_code=202)
 def say(service: Service, who: Who, conversation_id: Id, body: TextBody) -> Json:
     """Say something; the answer is promised once this returns."""
-    return {"turn": turn_json(service.say(who, conversation_id, body.text))}
+    turn = service.say(who, conversation_id, body.text)
+    with service.database.reading() as session:
+        return _as_seen(session, who, turn)
 
 
 @router.post("/turns/{turn_id}/edit", status_code=202)
 def edit(service: Service, who: Who, turn_id: Id, body: TextBody) -> Json:
     """Say something else instead; later turns leave the conversation."""
-    return {"turn": turn_json(service.edit(who, turn_id, body.text))}
+    turn = service.edit(who, turn_id, body.text)
+    with service.database.reading() as session:
+        return _as_seen(session, who, turn)
 
 
 @router.post("/turns/{turn_id}/regenerate", status_code=202)
@@ -215,21 +236,30 @@ def regenerate(service: Service, who: Who, turn_id: Id) -> Json:
     """Ask for another variant."""
     turn = service.regenerate(who, turn_id)
     with service.database.reading() as session:
-        return _with_receipts(session, turn)
+        return _as_seen(session, who, turn)
 
 
 @router.put("/turns/{turn_id}/shown")
 def show(service: Service, who: Who, turn_id: Id, body: ShownBody) -> Json:
     """Put a variant on screen."""
     with service.database.session() as session:
-        return _with_receipts(session, show_variant(session, who, turn_id, body.index))
+        return _as_seen(session, who, show_variant(session, who, turn_id, body.index))
+
+
+@router.put("/turns/{turn_id}/duel")
+def decide(service: Service, who: Who, turn_id: Id, body: ChoiceBody) -> Json:
+    """Say which of two answers is the better one; it is on screen from then on."""
+    left = {"left": True, "right": False, "same": None}[body.choice]
+    with service.database.session() as session:
+        decide_duel(session, who, turn_id, left=left, now=utc_now())
+        return _as_seen(session, who, load_turn(session, who, turn_id))
 
 
 @router.put("/turns/{turn_id}/learn")
 def learn(service: Service, who: Who, turn_id: Id, body: LearnBody) -> Json:
     """Allow or forbid learning from one message."""
     with service.database.session() as session:
-        return _with_receipts(session, set_learn(session, who, turn_id, learn=body.learn))
+        return _as_seen(session, who, set_learn(session, who, turn_id, learn=body.learn))
 
 
 @router.get("/replies/{reply_id}/events")
@@ -259,9 +289,10 @@ def rate(service: Service, who: Who, reply_id: Id, body: FeedbackBody) -> Json:
     return {"reply": reply_json(rated)}
 
 
-def _with_receipts(session: Session, turn: Turn) -> Json:
+def _as_seen(session: Session, who: Owner, turn: Turn) -> Json:
     learned = learned_receipts(session, [turn.id])
-    return {"turn": turn_json(turn, learned.get(turn.id, ()))}
+    duels = open_duels(session, who, turn.conversation_id)
+    return {"turn": turn_json(turn, learned.get(turn.id, ()), duels.get(turn.id))}
 
 
 def _own_reply(service: ChatService, who: Owner, reply_id: str) -> Reply:

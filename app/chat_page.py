@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from app.gradio_page import build_page, mount_page, page_head
 
 _SHARED = ("shared/base", "shared/dialogs")
-_OWN = ("chat", "composer", "lines", "stage", "panels", "dialogs", "narrow")
+_OWN = ("chat", "composer", "lines", "duel", "stage", "panels", "dialogs", "narrow")
 
 CHAT_HEAD = page_head([*_SHARED, *(f"chat/{name}" for name in _OWN)], "chat/boot.js")
 

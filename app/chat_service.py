@@ -12,8 +12,10 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from app.aside import AsideVoice
 from app.brain_slot import BrainSlot, BrainState
 from app.clock import utc_now
+from app.duel_offer import offer_duel
 from app.erasure import erase_everywhere
 from app.errors import ChatError
 from app.fact_finder import FactFinder
@@ -56,10 +58,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Promise:
-    """A committed turn and the job that answers it."""
+    """A committed turn and the jobs that answer it: one, or two in a duel."""
 
     turn: Turn
-    job: ReplyJob
+    jobs: tuple[ReplyJob, ...]
 
 
 class ChatService:
@@ -79,6 +81,13 @@ class ChatService:
             brain=brain,
             finder=self._finder,
             settings=settings.chat,
+        )
+        self.aside = AsideVoice(
+            database=database,
+            speaker=speaker,
+            brain=brain,
+            settings=settings.chat,
+            busy=lambda: bool(self._live),
         )
         self._lock = threading.Lock()
         self._live: dict[str, LiveReply] = {}
@@ -182,7 +191,9 @@ class ChatService:
         """Ask a reply to end; its text so far is kept. The caller checks whose it is."""
         live = self.live_reply(reply_id)
         if live is not None:
-            live.stop()
+            # In a duel two are made for one turn.
+            for one in self._live_in(live.conversation_id):
+                one.stop()
 
     def settle(self, owner: Owner, reply_id: str) -> Reply:
         """Return a reply that is no longer being made, ended if its end was never stored.
@@ -220,6 +231,8 @@ class ChatService:
         self._refuse_if_replying(earlier)
         reply = self._new_reply(session, owner, row.id, "live")
         turn = append_turn(session, row, said, reply, now=utc_now())
+        if not self.speaker.check_user_text(said).flagged:
+            turn = offer_duel(session, owner, turn, settings=self.settings.chat, now=utc_now())
         return self._promise(owner, turn, earlier)
 
     def _new_reply(
@@ -247,36 +260,42 @@ class ChatService:
         )
 
     def _promise(self, owner: Owner, turn: Turn, earlier: Sequence[Turn]) -> _Promise:
-        reply = turn.replies[turn.shown]
         chat = self.settings.chat
         answered = _answered(earlier, chat.history_turns)
-        job = ReplyJob(
-            reply_id=reply.id,
-            visitor_id=owner.visitor_id,
-            conversation_id=turn.conversation_id,
-            user_text=turn.text,
-            history=as_messages((turn.text, _answer(turn)) for turn in answered),
-            context=tuple(turn.replies[turn.shown].id for turn in answered),
-            adapter=reply.adapter,
-            sampling=chat.sampling(reply.seed),
+        history = as_messages((turn.text, _answer(turn)) for turn in answered)
+        context = tuple(turn.replies[turn.shown].id for turn in answered)
+        # A turn shows its first reply while it is new: then all that it has are to be made.
+        promised = turn.replies if turn.shown == 0 else (turn.replies[turn.shown],)
+        jobs = tuple(
+            ReplyJob(
+                reply_id=reply.id,
+                visitor_id=owner.visitor_id,
+                conversation_id=turn.conversation_id,
+                user_text=turn.text,
+                history=history,
+                context=context,
+                adapter=reply.adapter,
+                sampling=chat.sampling(reply.seed),
+            )
+            for reply in promised
         )
-        return _Promise(turn=turn, job=job)
+        return _Promise(turn=turn, jobs=jobs)
 
     def _begin(self, promise: _Promise) -> Turn:
-        """Answer a committed turn in a thread that no closed page can end."""
-        job = promise.job
-        live = LiveReply(
-            reply_id=job.reply_id, visitor_id=job.visitor_id, conversation_id=job.conversation_id
-        )
-        with self._lock:
-            self._live[job.reply_id] = live
-            closing = self._closing
-        if closing:
-            live.stop()
-        thread = threading.Thread(
-            target=self._run, args=(job, live), name=f"reply-{job.reply_id[:8]}", daemon=True
-        )
-        thread.start()
+        """Answer a committed turn in threads that no closed page can end."""
+        for job in promise.jobs:
+            live = LiveReply(
+                reply_id=job.reply_id,
+                visitor_id=job.visitor_id,
+                conversation_id=job.conversation_id,
+            )
+            with self._lock:
+                self._live[job.reply_id] = live
+                closing = self._closing
+            if closing:
+                live.stop()
+            name = f"reply-{job.reply_id[:8]}"
+            threading.Thread(target=self._run, args=(job, live), name=name, daemon=True).start()
         return promise.turn
 
     def _run(self, job: ReplyJob, live: LiveReply) -> None:

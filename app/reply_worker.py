@@ -28,6 +28,7 @@ from persona.engine import (
 from persona.errors import AdapterError, EngineBusyError
 from store.adapters import load_adapter
 from store.database import Database
+from store.duels import settle_duel
 from store.lineage import clean_fallbacks
 from store.records import Prompted, ReplyEnd, ReplyStatus, SafetyCatch, SafetySource
 from store.replies import begin_reply, finish_reply, grow_reply
@@ -210,6 +211,9 @@ class ReplyWorker:
             try:
                 with self._database.session() as session:
                     finish_reply(session, job.reply_id, end, now=utc_now())
+                # Apart, so that of two answers ending at once the later one sees the other's end.
+                with self._database.session() as session:
+                    settle_duel(session, job.reply_id)
             except SQLAlchemyError:
                 logger.exception("The end of reply %s could not be stored", job.reply_id)
             else:

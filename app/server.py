@@ -32,6 +32,7 @@ from app.console.messages import refusal
 from app.console.page import mount_console_page
 from app.console.parts import ConsoleParts
 from app.console.routes import ROUTERS
+from app.console.sheet_maker import SheetMaker
 from app.errors import ChatError, ErrorCode, StartError
 from app.export_jobs import ExportJobs
 from app.guards import STATUS, Guards, GuardSettings, error_body
@@ -66,6 +67,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         chat.start()
         console.exports.tidy()
+        sheets.open()
         if night is not None:
             night.start()
         try:
@@ -77,8 +79,10 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
                 await asyncio.to_thread(night.close)
             await asyncio.to_thread(console.exports.close)
             await asyncio.to_thread(console.replays.close)
+            await asyncio.to_thread(sheets.close)
             chat.close()
 
+    sheets = SheetMaker(chat, utc_now)
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     key = ensure_key(settings.secrets_folder)
     console = ConsoleParts(
@@ -90,6 +94,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         replays=ReplayJobs(chat, partial(score_apart, settings)),
         exports=ExportJobs(settings),
         rehearsal=rehearsal,
+        sheets=sheets,
     )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))

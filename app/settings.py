@@ -95,6 +95,10 @@ class ChatSettings(Section):
     top_k: Annotated[int, Field(ge=0)] = 40
     repetition_penalty: Annotated[float, Field(ge=1, le=2)] = 1.1
     max_new_tokens: Annotated[int, Field(ge=1, le=2000)] = 80
+    duel_share: Annotated[float, Field(ge=0, le=1)] = 0.125
+    """Share of the turns, of visitors who want it, that the version before answers too."""
+    duel_days: Annotated[float, Field(gt=0, le=365)] = 7
+    """How long after a new version it is compared with the one before."""
     card: Path | None = None
     """A card folder; None is the shipped persona."""
 

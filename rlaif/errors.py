@@ -62,3 +62,7 @@ class JudgeBudgetError(EvaluatorError):
 
 class VerdictError(EvaluatorError, ValueError):
     """A judge's answer is not the verdict that was asked for."""
+
+
+class RankingError(EvaluatorError, ValueError):
+    """A person's ranking does not fit the sheet it was given for."""

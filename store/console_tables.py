@@ -157,7 +157,10 @@ class DuelRow(Base):
 
 
 class SheetRow(Base):
-    """A blind comparison of versions. `status`: making, ready or failed."""
+    """A blind comparison of versions. `status`: making, stopped, failed, ready or closed.
+
+    The first of `versions` is the baseline. `error`: why making failed, one sentence.
+    """
 
     __tablename__ = "sheets"
 
@@ -167,12 +170,18 @@ class SheetRow(Base):
     metrics: Mapped[list[str]] = mapped_column(JSON)
     seed: Mapped[int]
     status: Mapped[str]
+    error: Mapped[str | None]
     created_by: Mapped[str]
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
 
 class SheetItemRow(Base):
-    """A held-out prompt with each version's reply, judged on one metric."""
+    """A held-out prompt with each version's reply, judged on one metric.
+
+    `prompt` names it in the card's data; `history` alternates visitor and persona, oldest first.
+    `replies` by version; a version that has not answered yet is missing.
+    """
 
     __tablename__ = "sheet_items"
 
@@ -181,6 +190,9 @@ class SheetItemRow(Base):
     )
     number: Mapped[int] = mapped_column(primary_key=True)
     metric: Mapped[str]
+    prompt: Mapped[str]
+    history: Mapped[list[str]] = mapped_column(JSON)
+    facts: Mapped[list[str]] = mapped_column(JSON)
     question: Mapped[str]
     replies: Mapped[dict[str, str]] = mapped_column(JSON)
 

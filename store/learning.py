@@ -154,7 +154,8 @@ def _replies(
     wrong: Collection[str],
 ) -> tuple[LearnableReply, ...]:
     finished = [reply for reply in turn.replies if reply.status == "done" and not reply.safety]
-    several = len(finished) > 1
+    # Nobody asked for a duel's second answer: that it stands there is no dislike of the first.
+    several = sum(reply.origin != "duel" for reply in finished) > 1
     return tuple(
         LearnableReply(
             id=reply.id,
@@ -181,7 +182,7 @@ def _signals(
     reply: ReplyRow, *, edited: bool, shown: bool, several: bool
 ) -> frozenset[ReplySignal]:
     signals: set[ReplySignal] = set()
-    if several:
+    if several and reply.origin != "duel":
         signals.add("kept" if shown else "regenerated_away")
     if edited:
         signals.add("edited")
@@ -198,7 +199,7 @@ def _evidence_at(
     for reply in turn.replies:
         if reply.status != "done" or reply.safety:
             continue
-        if reply.variant > 0:
+        if reply.variant > 0 and reply.origin != "duel":
             moments.append(reply.finished_at or reply.created_at)
         if reply.feedback is not None:
             moments.append(reply.feedback.at)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.night_tables import ScoreRow
@@ -95,7 +95,8 @@ def newest_swap(session: Session) -> Swap | None:
 def list_outcomes(session: Session, query: OutcomeQuery) -> list[Outcome]:
     """Return the settled finished replies of an adapter, oldest first.
 
-    What the safety filter answered in her place is not the adapter's and left out.
+    What the safety filter answered in her place is not the adapter's and left out, and so are the
+    answers of a duel: chosen among two, they are not retried as one that stood alone.
     """
     later_variant, later_turn = aliased(ReplyRow), aliased(TurnRow)
     regenerated = exists().where(
@@ -118,6 +119,7 @@ def list_outcomes(session: Session, query: OutcomeQuery) -> list[Outcome]:
             ReplyRow.status.in_(("done", "stopped")),
             ReplyRow.safety.is_(False),
             ReplyRow.created_at < query.until,
+            ~in_duel(),
             ConversationRow.deleted_at.is_(None),
             or_(ReplyRow.created_at <= query.now - query.settle, went_on),
         )
@@ -139,6 +141,12 @@ def list_outcomes(session: Session, query: OutcomeQuery) -> list[Outcome]:
         for reply, visitor_id, again, thumb, row in session.execute(wanted)
     ]
     return newest_first[::-1]
+
+
+def in_duel() -> ColumnElement[bool]:
+    """Whether another version answered the turn of the reply too."""
+    second = aliased(ReplyRow)
+    return exists().where(second.turn_id == ReplyRow.turn_id, second.origin == "duel")
 
 
 def evaluator_of(session: Session, adapter: str, since: datetime) -> str | None:

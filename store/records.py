@@ -5,24 +5,26 @@ from datetime import datetime
 from typing import Literal
 
 ReplyStatus = Literal["queued", "streaming", "done", "stopped", "failed"]
-ReplyOrigin = Literal["live", "regenerated"]
+ReplyOrigin = Literal["live", "regenerated", "duel"]
 Thumb = Literal["up", "down"]
 SafetySource = Literal["user", "reply"]
 FactAction = Literal["add", "edit", "retire", "restore"]
 ProposalKind = Literal["wrong", "missing"]
 ProposalStatus = Literal["proposed", "accepted", "declined"]
+DuelVerdict = Literal["newer", "older", "tie"]
 
 MOVING: tuple[ReplyStatus, ...] = ("queued", "streaming")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """`consent` None means not asked yet."""
+    """`consent` None means not asked yet; `duel_at` None: not in the duel of versions."""
 
     id: str
     consent: bool | None
     consent_at: datetime | None
     created_at: datetime
+    duel_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,22 @@ class Reply:
     def moving(self) -> bool:
         """Whether generation has not ended yet."""
         return self.status in MOVING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """Two answers to one turn, asked about blind. `newer_left`: where the newer one's stands."""
+
+    id: str
+    turn_id: str
+    newer_adapter: str
+    older_adapter: str
+    newer_reply: str
+    older_reply: str
+    newer_left: bool
+    asked_at: datetime
+    verdict: DuelVerdict | None
+    decided_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

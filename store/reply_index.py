@@ -148,7 +148,9 @@ def _sources(turn_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
     )
     sibling, review, word = aliased(ReplyRow), aliased(ReviewRow), aliased(ReviewRow)
-    variants = select(func.count()).where(sibling.turn_id == TurnRow.id).correlate(TurnRow)
+    # Nobody asked for a duel's second answer.
+    asked_for = sibling.turn_id == TurnRow.id, sibling.origin != "duel"
+    variants = select(func.count()).where(*asked_for).correlate(TurnRow)
     open_conflict = exists().where(
         ConflictRow.reply_id == ReplyRow.id, ConflictRow.resolved_at.is_(None)
     )

@@ -72,10 +72,11 @@ def append_turn(
 
 
 def append_variant(session: Session, turn_id: str, reply: NewReply, *, now: datetime) -> Turn:
-    """Add a queued variant to a turn of a locked conversation and show it."""
+    """Add a queued variant to a turn of a locked conversation and show it; a duel's stays aside."""
     turn = session.get_one(TurnRow, turn_id)
     _add_reply(session, turn, reply, now=now)
-    turn.shown = len(turn.replies) - 1
+    if reply.origin != "duel":
+        turn.shown = len(turn.replies) - 1
     turn.conversation.updated_at = now
     return turn_record(turn)
 
@@ -207,7 +208,7 @@ def reply_record(row: ReplyRow) -> Reply:
 
 
 REPLY_STATUSES: tuple[ReplyStatus, ...] = ("queued", "streaming", "done", "stopped", "failed")
-REPLY_ORIGINS: tuple[ReplyOrigin, ...] = ("live", "regenerated")
+REPLY_ORIGINS: tuple[ReplyOrigin, ...] = ("live", "regenerated", "duel")
 THUMBS: tuple[Thumb, ...] = ("up", "down")
 
 

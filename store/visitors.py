@@ -5,9 +5,11 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import uuid4
 
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from store.console_tables import DuelRow
 from store.errors import NotFoundError
 from store.records import Visitor
 from store.tables import ErasureRow, VisitorRow
@@ -63,6 +65,19 @@ def set_consent(session: Session, owner: Owner, *, allow: bool, now: datetime) -
     return _record(row)
 
 
+def set_duel(session: Session, owner: Owner, *, allow: bool, now: datetime) -> Visitor:
+    """Record whether two versions may answer now and then; a no ends questions still open."""
+    ensure_visitor(session, owner.visitor_id, now=now)
+    row = session.get_one(VisitorRow, owner.visitor_id)
+    if not allow:
+        row.duel_at = None
+        undecided = DuelRow.visitor_id == owner.visitor_id, DuelRow.verdict.is_(None)
+        session.execute(delete(DuelRow).where(*undecided))
+    elif row.duel_at is None:
+        row.duel_at = now
+    return _record(row)
+
+
 def list_visitors(session: Session) -> list[Visitor]:
     """Return everybody, oldest first."""
     rows = session.query(VisitorRow).order_by(VisitorRow.created_at, VisitorRow.id)
@@ -82,5 +97,9 @@ def _insert(session: Session, visitor_id: str, now: datetime) -> VisitorRow:
 
 def _record(row: VisitorRow) -> Visitor:
     return Visitor(
-        id=row.id, consent=row.consent, consent_at=row.consent_at, created_at=row.created_at
+        id=row.id,
+        consent=row.consent,
+        consent_at=row.consent_at,
+        created_at=row.created_at,
+        duel_at=row.duel_at,
     )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from store.learning import learnable_turn
 from store.night_tables import NightRow, ScoreFailureRow, ScoreRow
+from store.outcomes import in_duel
 from store.owners import is_gone
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
 
@@ -40,7 +41,8 @@ def list_unscored(
     """Return at most `limit` replies that the night might score too, in the order they were made.
 
     Only what its visitor lets the night use: consented, not deleted, not edited away, not "do not
-    learn this", inside retention; finished, shown, and not caught by the safety filter. Settled
+    learn this", inside retention; finished, shown, not caught by the safety filter, and not of a
+    duel, which shows the better of two. Settled
     means the same as in `outcomes`: the visitor has gone on, or `settle` has passed.
     """
     later = aliased(TurnRow)
@@ -64,6 +66,7 @@ def list_unscored(
             ReplyRow.adapter_id == query.adapter,
             ReplyRow.status == "done",
             ReplyRow.safety.is_(False),
+            ~in_duel(),
             ReplyRow.created_at < query.until,
             or_(ReplyRow.created_at <= query.now - query.settle, went_on),
             ~scored,

@@ -12,6 +12,7 @@ from store.database import open_database
 from store.operators import has_operator
 from store.records import Adapter
 from tests.app.console.seed_agreement import seed_past_trust, seed_reviews
+from tests.app.console.seed_comparisons import seed_comparisons
 from tests.app.console.seed_console import seed_facts, seed_night, seed_operators
 from tests.app.console.seed_nights import freshen_gates, seed_versions
 from tests.app.console.seed_pairs import seed_inbox
@@ -20,9 +21,9 @@ from tests.fake_server import run
 _ASKED = '[night]\napproval = "required"\n'
 
 
-def seed(home: Path, *, reviews: bool = False) -> None:
+def seed(home: Path, *, reviews: bool = False, comparisons: bool = False) -> None:
     """Give a new home operators, a history, and nights that wait for them; with `reviews` six
-    weeks of those."""
+    weeks of those, with `comparisons` blind sheets and a duel."""
     home.mkdir(parents=True, exist_ok=True)
     own = home / "yogeiko.toml"
     if not own.exists():
@@ -42,6 +43,8 @@ def seed(home: Path, *, reviews: bool = False) -> None:
         if reviews:
             seed_reviews(database)
             seed_past_trust(database)
+        if comparisons:
+            seed_comparisons(database)
     database.close()
 
 
@@ -51,10 +54,11 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--empty", action="store_true", help="without operators and history")
     parser.add_argument("--reviews", action="store_true", help="with six weeks of reviews")
+    parser.add_argument("--comparisons", action="store_true", help="with sheets and a duel")
     parser.add_argument("--token-seconds", type=float, default=0.02)
     asked = parser.parse_args()
     if not asked.empty:
-        seed(asked.home, reviews=asked.reviews)
+        seed(asked.home, reviews=asked.reviews, comparisons=asked.comparisons)
     # The fake model has no weights that an adapter could be held against.
     with (
         patch.object(versions_api, "served_base"),

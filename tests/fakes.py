@@ -4,7 +4,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -90,12 +90,13 @@ class FakeEngine:
     """One worker that says scripted replies, piece by piece, with `token_seconds` between.
 
     `script` items are said once each, first come first served; then `lines` are drawn by the
-    request's seed. An Exception in the script fails its request. After `hold` every reply pauses
+    request's seed, from `voices` where the adapter has lines of its own. An Exception in the script fails its request. After `hold` every reply pauses
     behind its second piece until `release` or its own stop, however slow the machine is.
     """
 
     script: list[str | Exception] = field(default_factory=list)
     lines: Sequence[str] = LINES
+    voices: Mapping[str | None, Sequence[str]] = field(default_factory=dict)
     token_seconds: float = 0.0
     piece_characters: int = 2
     max_queue: int = 64
@@ -170,7 +171,8 @@ class FakeEngine:
                 self._say(generation, said)
 
     def _draw(self, request: GenerationRequest) -> str:
-        return random.Random(request.sampling.seed).choice(self.lines)
+        lines = self.voices.get(request.adapter, self.lines)
+        return random.Random(request.sampling.seed).choice(lines)
 
     def _say(self, generation: FakeGeneration, said: str) -> None:
         started = time.monotonic()

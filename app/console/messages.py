@@ -85,6 +85,15 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "skip_reason": "飛ばす理由がありません。短くても書いてください。",
         "review_kind": "「{kind}」というレビューは受け付けていません。使えるのは {expected} です。",
         "review_of_another": "これは{operator}さんのレビューです。本人か管理者だけが取り消し・復元できます。",
+        "sheet_name": "シートの名前が空です。1〜80文字で入力してください。",
+        "sheet_versions": "版の選び方が正しくありません。使える版から、異なるものを2つか3つ選んでください。",
+        "sheet_metrics": "指標の選び方が正しくありません。12の指標から1つ以上を選んでください。",
+        "sheet_prompts": "指標ごとの問いが{wanted}件指定されました。このカードの評価用の問いは{most}件までです。",
+        "sheet_unmade": "シートはまだ準備中です（{items}件のうち{made}件）。できあがるまでお待ちください。",
+        "sheet_rating": "評価が足りません。{letters} のすべてに順位と自然さを付けてください。",
+        "sheet_shut": "このシートは評価を受け付けていません。一覧で状態を確かめてください。",
+        "sheet_moved": "シートの状態が変わっていたため、実行しませんでした。一覧を開き直してください。",
+        "sheet_blind": "結果は、シートを締め切ると見られます。それまでは管理者だけが確認できます。",
     },
     "en": {
         "login_needed": "You are not logged in. Please log in again.",
@@ -183,6 +192,15 @@ REFUSALS: dict[Language, dict[str, str]] = {
         "review_kind": "Reviews of the kind {kind} are not taken here. Expected: {expected}.",
         "review_of_another": "This review is {operator}'s. Only they or an admin can take it back or "
         "restore it.",
+        "sheet_name": "The sheet has no name. Give it 1 to 80 characters.",
+        "sheet_versions": "These versions do not fit. Choose two or three different ones that may be used.",
+        "sheet_metrics": "These metrics do not fit. Choose one or more of the twelve.",
+        "sheet_prompts": "You asked for {wanted} prompts per metric. The card has {most} held-out ones.",
+        "sheet_unmade": "The sheet is still being made ({made} of {items}). Please wait.",
+        "sheet_rating": "The rating is not complete. Rank and rate each of {letters}.",
+        "sheet_shut": "This sheet takes no ratings. See its state in the list.",
+        "sheet_moved": "The sheet has changed meanwhile, so nothing was done. Open the list again.",
+        "sheet_blind": "Results are shown once the sheet is closed. Until then only admins see them.",
     },
 }
 

@@ -21,6 +21,7 @@ STYLES = (
     "console/queue/screen",
     "console/replay/screen",
     "console/replies/screen",
+    "console/sheets/screen",
     "console/versions/screen",
 )
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.console.login_cookies import LoginCookies
+from app.console.sheet_maker import SheetMaker
 from app.export_jobs import ExportJobs
 from app.messages import Language, choose_language
 from app.night_service import NightService
@@ -32,6 +33,7 @@ class ConsoleParts:
     replays: ReplayJobs
     exports: ExportJobs
     rehearsal: RehearsalService
+    sheets: SheetMaker
     now: Callable[[], datetime] = utc_now
 
     @property

@@ -6,6 +6,7 @@ from app.console import (
     agreement_api,
     bulk_api,
     conflicts_api,
+    duels_api,
     exports_api,
     facts_api,
     home_api,
@@ -20,6 +21,7 @@ from app.console import (
     replies_api,
     reply_detail_api,
     reviews_api,
+    sheets_api,
     versions_api,
 )
 
@@ -27,6 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agreement_api.router,
     bulk_api.router,
     conflicts_api.router,
+    duels_api.router,
     exports_api.router,
     facts_api.router,
     home_api.router,
@@ -41,5 +44,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     replies_api.router,
     reply_detail_api.router,
     reviews_api.router,
+    sheets_api.router,
     versions_api.router,
 )

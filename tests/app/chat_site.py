@@ -37,11 +37,11 @@ class Site:
 
 
 @contextmanager
-def running_site(home: Path) -> Iterator[Site]:
+def running_site(home: Path, module: str = "tests.fake_server") -> Iterator[Site]:
     """Serve the real application with a fake model on a free loopback port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.fake_server", "--port", str(port)]
+    command = [sys.executable, "-m", module, "--port", str(port)]
     command += ["--home", str(home), "--token-seconds", "0.08", "--load-seconds", "0"]
     server = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"

@@ -10,7 +10,6 @@ import {
   isActive,
   isBusy,
   rememberOpen,
-  shownReply,
   state,
 } from "./state.js";
 import { t } from "../shared/texts.js";
@@ -113,9 +112,12 @@ export async function refresh() {
 }
 
 function followAll() {
-  for (const turn of state.current?.turns ?? []) {
-    for (const reply of turn.replies) if (isActive(reply)) follow(turn.id, reply.id);
-  }
+  for (const turn of state.current?.turns ?? []) followTurn(turn);
+}
+
+/** Follows what of a turn is being written: one reply, or both of a duel. */
+function followTurn(turn) {
+  for (const reply of turn.replies) if (isActive(reply)) follow(turn.id, reply.id);
 }
 
 function follow(turnId, replyId) {
@@ -131,6 +133,9 @@ function follow(turnId, replyId) {
     setOnline(true);
     change(patch, "ended");
     emit("status");
+    const turn = findTurn(turnId);
+    // Only the server knows whether two answers can be compared: both must have ended well.
+    if (turn?.duel && !turn.replies.some(isActive)) void refresh();
     void loadList();
   };
   const close = followReply(replyId, {
@@ -168,9 +173,10 @@ export async function say(text) {
     const turn = await sendTurn(conversation, text);
     if (!turn) return false;
     if (state.current === conversation) {
+      for (const earlier of conversation.turns) earlier.duel = null;
       conversation.turns.push(turn);
       emit("conversation", { said: turn.id });
-      follow(turn.id, shownReply(turn).id);
+      followTurn(turn);
     }
     void loadList();
     return true;
@@ -235,7 +241,7 @@ function replaceTurn(turn) {
   if (at < 0) return;
   state.current.turns[at] = turn;
   emit("turn", { turn, kind: "state" });
-  for (const reply of turn.replies) if (isActive(reply)) follow(turn.id, reply.id);
+  followTurn(turn);
 }
 
 /** Answers an edited message; the old one and everything after it leave the page. */
@@ -247,7 +253,7 @@ export async function editTurn(turnId, text) {
   if (at < 0) return false;
   state.current.turns.splice(at, Infinity, answer.turn);
   emit("conversation", { said: answer.turn.id });
-  follow(answer.turn.id, shownReply(answer.turn).id);
+  followTurn(answer.turn);
   void loadList();
   return true;
 }
@@ -262,6 +268,17 @@ export async function showVariant(turnId, index) {
   if (await attempt(() => api.show(turnId, index))) return;
   turn.shown = before;
   emit("turn", { turn, kind: "variant" });
+}
+
+/** Keeps the answer the visitor likes better: "left", "right" or "same". */
+export async function chooseAnswer(turnId, choice) {
+  const answer = await attempt(() => api.choose(turnId, choice));
+  if (!answer) {
+    await refresh();
+    return;
+  }
+  replaceTurn(answer.turn);
+  toast(t("duel_thanks"));
 }
 
 export async function setLearn(turnId, learn) {
@@ -299,6 +316,14 @@ export async function setConsent(allow) {
   if (!(await attempt(() => api.setConsent(allow)))) return false;
   state.me.visitor.consent = allow;
   emit("me");
+  return true;
+}
+
+export async function setDuel(allow) {
+  if (!(await attempt(() => api.setDuel(allow)))) return false;
+  state.me.visitor.duel = allow;
+  emit("me");
+  if (!allow) await refresh();
   return true;
 }
 

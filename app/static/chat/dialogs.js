@@ -1,6 +1,6 @@
 // What opens above the page: a question, the first notice, the settings.
 
-import { eraseAll, setConsent } from "./actions.js";
+import { eraseAll, setConsent, setDuel } from "./actions.js";
 import { api } from "./api.js";
 import { confirmChoice, openDialog } from "../shared/dialog.js";
 import { button, fill, h, icon } from "../shared/dom.js";
@@ -48,12 +48,23 @@ export function openSettings(rebuild) {
     fill(consent, consentOption(true, now, drawConsent), consentOption(false, now, drawConsent));
   };
   drawConsent();
+  const duel = h("div", {
+    class: "setting-choices",
+    role: "radiogroup",
+    "aria-label": t("setting_duel"),
+  });
+  const drawDuel = () => {
+    const now = Boolean(state.me?.visitor.duel);
+    fill(duel, duelOption(true, now, drawDuel), duelOption(false, now, drawDuel));
+  };
+  drawDuel();
   const dialog = openDialog(
     "settings",
     t("settings"),
     button({ label: t("close"), symbol: "close", press: () => dialog.close() }),
     setting(t("setting_language"), null, languageChoices(() => dialog.close(), rebuild)),
     setting(t("setting_consent"), t(consentState()), consent),
+    setting(t("setting_duel"), t("setting_duel_text"), duel),
     setting(
       t("setting_data"),
       t("setting_data_text"),
@@ -90,21 +101,31 @@ function setting(title, text, control) {
 }
 
 function consentOption(allow, now, redraw) {
+  const choose = async () => {
+    if (await setConsent(allow)) redraw();
+  };
+  return radio(`consent-${allow}`, now === allow, t(allow ? "consent_yes" : "consent_no"), choose);
+}
+
+function duelOption(allow, now, redraw) {
+  const choose = async () => {
+    if (await setDuel(allow)) redraw();
+  };
+  return radio(`duel-${allow}`, now === allow, t(allow ? "duel_yes" : "duel_no"), choose);
+}
+
+function radio(key, chosen, text, choose) {
   return h(
     "button",
     {
       type: "button",
       class: "option",
       role: "radio",
-      "aria-checked": now === allow ? "true" : "false",
-      data: { k: `consent-${allow}` },
-      on: {
-        click: async () => {
-          if (await setConsent(allow)) redraw();
-        },
-      },
+      "aria-checked": chosen ? "true" : "false",
+      data: { k: key },
+      on: { click: choose },
     },
-    t(allow ? "consent_yes" : "consent_no"),
+    text,
   );
 }
 

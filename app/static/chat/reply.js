@@ -3,6 +3,7 @@
 import { regenerate, showVariant } from "./actions.js";
 import { button, fill, h, icon } from "../shared/dom.js";
 import { avatar } from "./portrait.js";
+import { duelSides, makeDuel } from "./duel.js";
 import { reasonLine, reasons, thumbs } from "./feedback.js";
 import { toast } from "../shared/notices.js";
 import { isActive, isBusy, shownReply, state } from "./state.js";
@@ -11,19 +12,20 @@ import { t } from "../shared/texts.js";
 const SWIPE_PX = 56;
 
 /**
- * Returns {element, update(turn), setText(text)} for the reply of a turn. `update` redraws,
- * `setText` only lets the words grow.
+ * Returns {element, update(turn), grow(turn)} for the reply of a turn. `update` redraws,
+ * `grow` only lets the words grow.
  */
 export function makeReply(turn) {
   const ui = { turn, reasonsOpen: false, cluesOpen: false, draft: { words: null } };
   const body = h("div", { class: "reply-body" });
   const under = h("div", { class: "reply-under" });
   const card = h("div", { class: "reply-card" }, body);
+  const duel = makeDuel();
   const element = h(
     "article",
     { class: "reply", tabindex: "0", "aria-label": t("reply_label") },
     avatar("small"),
-    h("div", { class: "reply-column" }, h("p", { class: "speaker" }, t("short_name")), card, under),
+    h("div", { class: "reply-column" }, h("p", { class: "speaker" }, t("short_name")), card, duel.element, under),
   );
   const words = h("p", { class: "reply-text", lang: "ja" });
 
@@ -35,6 +37,17 @@ export function makeReply(turn) {
     element.dataset.status = reply.status;
     element.dataset.reply = reply.id;
     element.setAttribute("aria-busy", waiting ? "true" : "false");
+    const both = duelSides(next);
+    card.hidden = Boolean(both);
+    duel.element.hidden = !both;
+    if (both) {
+      const moving = both.find(isActive);
+      element.dataset.status = moving ? moving.status : "done";
+      element.setAttribute("aria-busy", moving ? "true" : "false");
+      duel.update(next);
+      fill(under);
+      return;
+    }
     words.textContent = reply.text;
     fill(body, reply.text ? words : null, statusLine(reply, next));
     fill(under, ...underneath(reply, next));
@@ -119,7 +132,7 @@ export function makeReply(turn) {
   element.addEventListener("keydown", (event) => {
     if (event.target !== element || event.altKey || event.ctrlKey || event.metaKey) return;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step || ui.turn.replies.length < 2) return;
+    if (!step || ui.turn.replies.length < 2 || ui.turn.duel) return;
     event.preventDefault();
     void showVariant(ui.turn.id, ui.turn.shown + step);
   });
@@ -128,8 +141,9 @@ export function makeReply(turn) {
   return {
     element,
     update,
-    setText(text) {
-      words.textContent = text;
+    grow(next) {
+      if (duelSides(next)) duel.grow(next);
+      else words.textContent = shownReply(next).text;
     },
   };
 }

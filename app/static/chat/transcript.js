@@ -77,7 +77,7 @@ function makeTurn(turn) {
     },
     text(next) {
       now = next;
-      reply.setText(shownReply(next).text);
+      reply.grow(next);
     },
   };
 }
@@ -157,7 +157,9 @@ export function makeTranscript(welcome) {
     if (kind === "text") view.text(turn);
     else view.update(turn);
     const reply = shownReply(turn);
-    if (kind === "ended" && reply && !isActive(reply)) announce(reply.text || t(reply.status));
+    if (kind === "ended" && reply && !isActive(reply)) {
+      announce(turn.duel ? t("duel_ask") : reply.text || t(reply.status));
+    }
     if (kind === "ended" || kind === "state") redrawOthers(turn.id);
   });
   on("status", () => redrawOthers());

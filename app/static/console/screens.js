@@ -45,6 +45,13 @@ export const SCREENS = [
     load: () => import("./agreement/screen.js"),
   },
   {
+    id: "sheets",
+    symbol: "chart",
+    group: "measure",
+    key: "s",
+    load: () => import("./sheets/screen.js"),
+  },
+  {
     id: "nights",
     symbol: "moon",
     group: "voice",

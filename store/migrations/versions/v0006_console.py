@@ -174,8 +174,10 @@ def _sheets() -> None:
         sa.Column("metrics", sa.JSON(), nullable=False),
         sa.Column("seed", sa.Integer(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("closed_at", _TIME, nullable=True),
     )
     op.create_table(
         "sheet_items",
@@ -184,6 +186,9 @@ def _sheets() -> None:
         ),
         sa.Column("number", sa.Integer(), primary_key=True),
         sa.Column("metric", sa.Text(), nullable=False),
+        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("history", sa.JSON(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
         sa.Column("replies", sa.JSON(), nullable=False),
     )

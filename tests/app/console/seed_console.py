@@ -15,7 +15,7 @@ from tests.store.rehearsal import talk
 
 ADMIN, REVIEWER, PASSWORD = "kantoku", "shirabe", "keiko-no-jikan"
 
-_TALK = (
+TALK = (
     ("今日は会社でひどく叱られてしまって、落ち込んでいます", "まあ、それは大変でしたわね。"),
     ("ありがとう。少し元気が出ました", "それはようございました。お茶でもいかがですの？"),
     ("雨の日はどうやって過ごすの？", "窓辺でヴァイオリンを弾いておりますわ。"),
@@ -43,7 +43,7 @@ def seed_night(database: Database, nights: Path) -> str:
     now = utc_now() - timedelta(hours=5)
     date = now.date().isoformat()
     with database.session() as session:
-        talked = talk(session, now - timedelta(hours=9), *_TALK, *_TALK, *_TALK)
+        talked = talk(session, now - timedelta(hours=9), *TALK, *TALK, *TALK)
         make_night(session, nights / date, now, "published", date=date, talked=talked)
     return date
 

@@ -50,6 +50,12 @@ FOR_ADMINS = {
     ("POST", "/api/console/nights/stop"),
     ("POST", "/api/console/versions/{adapter}/activate"),
     ("POST", "/api/console/versions/rollback"),
+    ("GET", "/api/console/sheets/choices"),
+    ("POST", "/api/console/sheets"),
+    ("POST", "/api/console/sheets/{sheet_id}/stop"),
+    ("POST", "/api/console/sheets/{sheet_id}/resume"),
+    ("POST", "/api/console/sheets/{sheet_id}/close"),
+    ("GET", "/api/console/sheets/{sheet_id}/export"),
 }
 FOR_REVIEWERS = {
     ("GET", "/api/console/agreement"),
@@ -106,6 +112,12 @@ FOR_REVIEWERS = {
     ("GET", "/api/console/bulk"),
     ("POST", "/api/console/bulk"),
     ("POST", "/api/console/bulk/{bulk_id}/undo"),
+    ("GET", "/api/console/sheets"),
+    ("GET", "/api/console/sheets/{sheet_id}"),
+    ("GET", "/api/console/sheets/{sheet_id}/items/{number}"),
+    ("PUT", "/api/console/sheets/{sheet_id}/items/{number}"),
+    ("GET", "/api/console/sheets/{sheet_id}/results"),
+    ("GET", "/api/console/duels"),
 }
 WRONG = {"name": ADMIN, "password": "machigai-darake"}
 
