@@ -20,6 +20,7 @@ STYLES = (
     "console/pairs/screen",
     "console/queue/screen",
     "console/replay/screen",
+    "console/replies/detail",
     "console/replies/screen",
     "console/sheets/screen",
     "console/versions/screen",
