@@ -29,11 +29,12 @@ _EVERYBODY = (
     "Also what visitors said who were never asked, or who do not let the night learn from it: "
     "do not train on it and do not pass it on."
 )
+_COPIES = "When a visitor asks to be erased, remove the lines with their ids from every copy."
 
 
 def consent_statement(*, consented: bool) -> str:
-    """Return whose words these are."""
-    return _CONSENTED if consented else _EVERYBODY
+    """Return whose words these are, and what whoever holds a copy owes them."""
+    return f"{_CONSENTED if consented else _EVERYBODY} {_COPIES}"
 
 
 def dataset_card(manifest: ExportManifest) -> str:
@@ -66,8 +67,7 @@ def dataset_card(manifest: ExportManifest) -> str:
         f"Made by {manifest.software} at {manifest.created_at.isoformat()}. `manifest.json` holds "
         "the digest of every file.\n\n"
         f"{counts}\n\nFilter: `{limits}`. Visitors stand by {named}.\n\n"
-        f"## Licence\n\n{manifest.licence}\n\n## Consent\n\n{manifest.consent}\n\n"
-        "If a visitor asks to be erased, remove the lines with their ids from every copy.\n"
+        f"## Licence\n\n{manifest.licence}\n\n## Consent\n\n{manifest.consent}\n"
     )
 
 

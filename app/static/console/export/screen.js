@@ -102,7 +102,7 @@ function jobLine(job, stop) {
           ? t("export.writing", { table: t(`export.table_${progress.table}`), n: count(progress.written) })
           : t("export.begins"),
       ),
-      progressBar(progress?.read ?? 0, progress?.total || null, t("export.progress")),
+      progress ? progressBar(progress.read, progress.total || 1, t("export.progress")) : null,
       button({ text: t("export.stop"), symbol: "stop", kind: "quiet", key: "stop", press: () => void stop() }),
     );
   }
