@@ -65,18 +65,21 @@ class Route:
     replaces: str | None = None
 
 
-def route_fault(case: FaultCase) -> Route:
-    """Say of which kind the fault is, and what the card should say. The same case, the same route."""
+def route_fault(case: FaultCase, *, surely_fact: bool = False) -> Route:
+    """Say of which kind the fault is, and what the card should say. The same case, the same route.
+
+    `surely_fact`: a person said that it is of fact; only the fact behind it is wanted.
+    """
     figures = fault_figures(case)
     score = BIAS + sum(WEIGHTS[name] * value for name, value in figures.items())
     chance = 1 / (1 + math.exp(-score))
-    if chance < FACT_FROM:
+    if chance < FACT_FROM and not surely_fact:
         return Route(kind="style", certainty=1 - chance)
     near = sorted(case.known, key=lambda fact: -relevance(case, fact))[:_NEAR]
     agrees = _agreeing(case, near)
     return Route(
         kind="fact",
-        certainty=chance,
+        certainty=1.0 if surely_fact else chance,
         sentence=None if agrees else fact_sentence(case.corrected, case.user, case.name),
         agrees=agrees,
         replaces=None if agrees else _opposing(case, near),

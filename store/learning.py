@@ -249,7 +249,10 @@ def _wrong_of_fact(session: Session, turns: Iterable[TurnRow]) -> frozenset[str]
     found: set[str] = set()
     for some in batches(reply.id for turn in turns for reply in turn.replies):
         wanted = select(ReviewRow.reply_id).where(
-            ReviewRow.reply_id.in_(some), ReviewRow.kind == "edit", ReviewRow.route == "fact"
+            ReviewRow.reply_id.in_(some),
+            ReviewRow.kind == "edit",
+            ReviewRow.route == "fact",
+            standing(),
         )
         found.update(str(reply_id) for reply_id in session.scalars(wanted))
     return frozenset(found)

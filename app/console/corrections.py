@@ -23,8 +23,13 @@ class Correction:
     facts: tuple[str, ...] = ()
 
 
-def route_correction(session: Session, console: ConsoleParts, correction: Correction) -> Route:
-    """Say whether it is of a fact or of style, by what is known of her now."""
+def route_correction(
+    session: Session, console: ConsoleParts, correction: Correction, *, surely_fact: bool = False
+) -> Route:
+    """Say whether it is of a fact or of style, by what is known of her now.
+
+    `surely_fact`: the operator said so.
+    """
     speaker = console.chat.speaker
     return route_fault(
         FaultCase(
@@ -35,7 +40,8 @@ def route_correction(session: Session, console: ConsoleParts, correction: Correc
             facts=correction.facts,
             known=current_facts(session, speaker.id, speaker.facts),
             name=short_name(speaker.name),
-        )
+        ),
+        surely_fact=surely_fact,
     )
 
 
@@ -47,7 +53,7 @@ def propose_correction(
     None when a known fact says so already: she overlooked it, and there is nothing to add. Words
     that the rules do not find are left to whoever decides.
     """
-    route = route_correction(session, console, correction)
+    route = route_correction(session, console, correction, surely_fact=True)
     if route.agrees is not None:
         return None
     words = route.sentence or ""

@@ -1,5 +1,8 @@
 """A corrected fact becomes a proposal, and only where there is something to propose."""
 
+import pytest
+from fastapi.testclient import TestClient
+
 from app.console.corrections import Correction, propose_correction
 from app.console.parts import ConsoleParts
 from store.fact_proposals import list_proposals
@@ -33,6 +36,20 @@ def _proposed(house: House) -> list[tuple[str, str, str | None]]:
 def test_a_missing_fact_is_proposed_in_the_words_of_the_card(house: House) -> None:
     _propose(house, "好きな色は？", "さあ、わかりませんわ。", "藤色ですの。")
     assert _proposed(house) == [("missing", "絢音の好きな色は藤色である。", None)]
+
+
+@pytest.mark.parametrize(("route", "proposed"), [("fact", 1), ("style", 0)])
+def test_saving_a_correction_of_fact_proposes_it(
+    house: House, reviewer: TestClient, route: str, proposed: int
+) -> None:
+    visitor = house.client()
+    reply = exchange(visitor, start_conversation(visitor), "好きな色は？")["replies"][0]
+    edit = {"kind": "edit", "text": "藤色ですの。", "route": route}
+    answer = reviewer.post(
+        f"/api/console/replies/{reply['id']}/reviews", json={"reviews": [edit], "blind": True}
+    )
+    assert answer.status_code == 201, answer.text
+    assert _proposed(house) == [("missing", "絢音の好きな色は藤色である。", None)][:proposed]
 
 
 def test_what_is_known_already_is_not_proposed(house: House) -> None:
