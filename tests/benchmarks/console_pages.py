@@ -90,13 +90,13 @@ def questions() -> Iterator[tuple[str, dict[str, object]]]:
     yield "a word of two characters", {"text": "紅茶"}
     yield "one character, common", {"text": "の"}
     yield "one character, rarer", {"text": "鳥"}
-    yield "a common ending", {"text": "ですわ"}
-    yield "a common ending, by trust", {"text": "ですわ", "sort": "trust_up"}
+    yield "a common ending", {"text": "ますわ"}
+    yield "a common ending, by trust", {"text": "ますわ", "sort": "trust_up"}
     yield "a long phrase", {"text": "少しお休みになってくださいませ"}
     yield "two words", {"text": "水族館 約束"}
     yield "a common word, thumbs down, low", {"text": "猫", "thumb": "down", "range": "trust::4"}
-    yield "a common ending, a rare filter", {"text": "ですわ", "conflict": True}
-    yield "a common ending in an old version", {"text": "ですわ", "adapter": adapter_name(0)}
+    yield "a common ending, a rare filter", {"text": "ますわ", "conflict": True}
+    yield "a common ending in an old version", {"text": "ますわ", "adapter": adapter_name(0)}
     yield "half kana, half width", {"text": "ﾋﾟｱﾉ"}
 
 
@@ -114,7 +114,7 @@ def measure(client: TestClient, rounds: int) -> list[Timing]:
     deep: list[tuple[str, dict[str, object]]] = [
         ("page 40, newest first", {}),
         ("page 40, lowest trust first", {"sort": "trust_up"}),
-        ("page 40, a common ending", {"text": "ですわ"}),
+        ("page 40, a common ending", {"text": "ますわ"}),
     ]
     for name, asked in deep:
         cursor = None
