@@ -36,13 +36,25 @@ _DEEP_PAGES = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Milliseconds of one question; `count`: of the replies it found, `+` for more."""
+    """Milliseconds of one question; `count`: of the replies it found, `+` for more.
+
+    `processor`: the median of what the process computed for it, which other processes do not
+    lengthen; the others are by the clock.
+    """
 
     question: str
     count: str
     p50: float
     p95: float
     highest: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    seconds: float
+    processor_seconds: float
+    body: dict
 
 
 def questions() -> Iterator[tuple[str, dict[str, object]]]:
@@ -78,13 +90,13 @@ def questions() -> Iterator[tuple[str, dict[str, object]]]:
     yield "a word of two characters", {"text": "紅茶"}
     yield "one character, common", {"text": "の"}
     yield "one character, rarer", {"text": "鳥"}
-    yield "a common ending", {"text": "ですわ"}
-    yield "a common ending, by trust", {"text": "ですわ", "sort": "trust_up"}
+    yield "a common ending", {"text": "ますわ"}
+    yield "a common ending, by trust", {"text": "ますわ", "sort": "trust_up"}
     yield "a long phrase", {"text": "少しお休みになってくださいませ"}
     yield "two words", {"text": "水族館 約束"}
     yield "a common word, thumbs down, low", {"text": "猫", "thumb": "down", "range": "trust::4"}
-    yield "a common ending, a rare filter", {"text": "ですわ", "conflict": True}
-    yield "a common ending in an old version", {"text": "ですわ", "adapter": adapter_name(0)}
+    yield "a common ending, a rare filter", {"text": "ますわ", "conflict": True}
+    yield "a common ending in an old version", {"text": "ますわ", "adapter": adapter_name(0)}
     yield "half kana, half width", {"text": "ﾋﾟｱﾉ"}
 
 
@@ -102,12 +114,12 @@ def measure(client: TestClient, rounds: int) -> list[Timing]:
     deep: list[tuple[str, dict[str, object]]] = [
         ("page 40, newest first", {}),
         ("page 40, lowest trust first", {"sort": "trust_up"}),
-        ("page 40, a common ending", {"text": "ですわ"}),
+        ("page 40, a common ending", {"text": "ますわ"}),
     ]
     for name, asked in deep:
         cursor = None
         for _ in range(_DEEP_PAGES - 1):
-            cursor = _ask(client, asked | ({"cursor": cursor} if cursor else {}))[1]["next"]
+            cursor = _ask(client, asked | ({"cursor": cursor} if cursor else {})).body["next"]
         found.append(_timed(client, name, [asked | {"cursor": cursor}] * rounds))
     return found
 
@@ -115,23 +127,24 @@ def measure(client: TestClient, rounds: int) -> list[Timing]:
 def _timed(client: TestClient, name: str, asked: list[dict[str, object]]) -> Timing:
     _ask(client, asked[0])  # the first one reads the disk
     answers = [_ask(client, one) for one in asked]
-    times = sorted(seconds * 1000 for seconds, _ in answers)
-    count = answers[-1][1]["count"]
+    times = sorted(one.seconds * 1000 for one in answers)
+    count = answers[-1].body["count"]
     return Timing(
         question=name,
         count=f"{count['value']:,}{'+' if count['more'] else ''}",
         p50=statistics.median(times),
         p95=times[min(len(times) - 1, round(0.95 * (len(times) - 1)))],
         highest=times[-1],
+        processor=statistics.median(one.processor_seconds * 1000 for one in answers),
     )
 
 
-def _ask(client: TestClient, asked: dict[str, object]) -> tuple[float, dict]:
-    began = time.perf_counter()
+def _ask(client: TestClient, asked: dict[str, object]) -> _Answer:
+    began, computed = time.perf_counter(), time.process_time()
     answer = client.get("/api/console/replies", params=asked)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - computed
     assert answer.status_code == 200, answer.text
-    return seconds, answer.json()
+    return _Answer(seconds=seconds, processor_seconds=processor, body=answer.json())
 
 
 def markdown(timings: list[Timing], replies: int) -> str:
@@ -141,11 +154,12 @@ def markdown(timings: list[Timing], replies: int) -> str:
         f"{replies:,} replies, SQLite, {utc_now():%Y-%m-%d %H:%M} UTC; {os.cpu_count()} cores "
         f"({platform.machine()}), {memory:.0f} GiB, load {os.getloadavg()[0]:.1f}.",
         "",
-        "| what is asked | found | p50 ms | p95 ms | max ms |",
-        "|---|---:|---:|---:|---:|",
+        "| what is asked | found | p50 ms | p95 ms | max ms | computed ms |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {one.question} | {one.count} | {one.p50:.0f} | {one.p95:.0f} | {one.highest:.0f} |"
+        f"| {one.question} | {one.count} | {one.p50:.0f} | {one.p95:.0f} | {one.highest:.0f} "
+        f"| {one.processor:.0f} |"
         for one in timings
     ]
     worst = max(timings, key=lambda one: one.p95)

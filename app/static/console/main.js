@@ -31,13 +31,14 @@ async function show() {
   opened = { close() {} };
   bindScreen([]);
   const stage = frame.stage(screen);
-  stage.append(loadingState());
+  const waiting = loadingState();
+  stage.append(waiting);
   try {
     const [module] = await Promise.all([screen.load(), addTexts(wordsOf(screen.id))]);
     if (mine !== turn) return;
     document.title = `${t(`${screen.id}.title`)} · 夜稽古`;
-    stage.replaceChildren();
     const now = await module.open(stage, { ...place, me });
+    waiting.remove();
     if (mine !== turn) {
       now?.close?.();
       return;
