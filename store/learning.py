@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from store.batches import batches
 from store.night_records import LearnableReply, LearnableTurn, Line, ReplySignal, Resolution
 from store.night_tables import ConflictRow, ReviewRow
-from store.standing import excluded, excluded_among, standing
+from store.standing import excluded, excluded_among, standing, wrong_of_fact
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
 from store.turns import one_of
 
@@ -248,6 +248,7 @@ def _wrong_of_fact(session: Session, turns: Iterable[TurnRow]) -> frozenset[str]
     """Return the replies in which an operator corrected a fact."""
     found: set[str] = set()
     for some in batches(reply.id for turn in turns for reply in turn.replies):
+<<<<<<< HEAD
         wanted = select(ReviewRow.reply_id).where(
             ReviewRow.reply_id.in_(some),
             ReviewRow.kind == "edit",
@@ -255,4 +256,7 @@ def _wrong_of_fact(session: Session, turns: Iterable[TurnRow]) -> frozenset[str]
             standing(),
         )
         found.update(str(reply_id) for reply_id in session.scalars(wanted))
+=======
+        found.update(session.scalars(wrong_of_fact().where(ReviewRow.reply_id.in_(some))))
+>>>>>>> review
     return frozenset(found)

@@ -14,7 +14,7 @@ from store.learning import Limits, history_of, learnable_turn, visible_turns
 from store.night_records import Line, NewPair, NightClaim, PairStatus, StoredPair
 from store.night_tables import AdapterPairRow, ConflictRow, PairRow
 from store.nights import check_fence
-from store.standing import excluded_among, void_edits
+from store.standing import excluded_among, void_edits, wrong_of_fact
 from store.tables import ConversationRow, TurnRow, VisitorRow
 from store.turns import one_of
 
@@ -125,6 +125,8 @@ def list_trainable_pairs(
             PairRow.rejected_id.not_in(disputed),
             PairRow.chosen_id.not_in(void_edits()),
             PairRow.rejected_id.not_in(void_edits()),
+            PairRow.chosen_id.not_in(wrong_of_fact()),
+            PairRow.rejected_id.not_in(wrong_of_fact()),
             or_(flipped, PairRow.chosen_id.not_in(disliked)),
             or_(not_(flipped), PairRow.rejected_id.not_in(disliked)),
         )

@@ -41,6 +41,13 @@ def excluded_among(session: Session, turn_ids: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def wrong_of_fact() -> Select[str]:
+    """Return the replies in which an operator corrected a fact: nothing is learnt from them."""
+    return select(func.coalesce(ReviewRow.reply_id, "")).where(
+        ReviewRow.kind == "edit", ReviewRow.route == "fact", standing()
+    )
+
+
 def void_edits() -> Select[str]:
     """Return the options (`edit-…`) that no pair may hold: corrections that were taken back, or
     that turned out to mend a fact."""

@@ -1,6 +1,7 @@
 """What operators say of replies: append-only, with undo and restore."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -9,15 +10,19 @@ from sqlalchemy.orm import Session
 
 from app.api_json import Json
 from app.console.bodies import Body
+<<<<<<< HEAD
 from app.console.corrections import Correction, propose_correction
+=======
+from app.console.corrections import Correction, propose_correction, route_correction
+>>>>>>> review
 from app.console.door import Reviewer
 from app.console.errors import ConsoleError
-from app.console.parts import Console
+from app.console.parts import Console, ConsoleParts
 from app.text_rules import clean_text
 from persona.safety import check_reply
 from store.night_records import FaultKind, NewReview, Review, ReviewKind
 from store.operators import Operator
-from store.review_subject import load_subject
+from store.review_subject import ReviewSubject, load_subject
 from store.reviews import (
     append_reviews,
     list_reviews,
@@ -81,6 +86,7 @@ def add_reviews(console: Console, who: Reviewer, reply_id: str, body: ReviewsBod
         said = [_new_review(one, who.name, reply_id, body.blind) for one in body.reviews]
         for one in said:
             _check_words(one, subject.reply.text)
+<<<<<<< HEAD
         append_reviews(session, said, now=console.now())
         for one in said:
             if one.kind == "edit" and one.route == "fact":
@@ -91,6 +97,10 @@ def add_reviews(console: Console, who: Reviewer, reply_id: str, body: ReviewsBod
                     facts=subject.reply.facts,
                 )
                 propose_correction(session, console, correction, reply_id=reply_id, by=who.name)
+=======
+        routed = [_routed(session, console, one, subject) for one in said]
+        append_reviews(session, routed, now=console.now())
+>>>>>>> review
         return _reviews_json(list_reviews(session, reply_id=reply_id), who)
 
 
@@ -158,6 +168,31 @@ def _new_review(body: ReviewBody, operator: str, reply_id: str, blind: bool) -> 
         route=body.route if body.kind == "edit" else None,
         blind=blind,
     )
+
+
+def _routed(
+    session: Session, console: ConsoleParts, review: NewReview, subject: ReviewSubject
+) -> NewReview:
+    """Return a correction with its route, the operator's or else the router's; one of a fact is
+    also proposed as a fact."""
+    if review.kind != "edit":
+        return review
+    correction = Correction(
+        user=subject.user_text,
+        reply=subject.reply.text,
+        corrected=review.text or "",
+        facts=subject.reply.facts,
+    )
+    route = review.route or route_correction(session, console, correction).kind
+    if route == "fact":
+        propose_correction(
+            session,
+            console,
+            correction,
+            reply_id=subject.reply.id,
+            by=review.operator,
+        )
+    return replace(review, route=route)
 
 
 def _check_words(review: NewReview, reply: str) -> None:

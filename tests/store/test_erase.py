@@ -32,6 +32,7 @@ from store.pair_verdicts import decide_pair, edit_pair, undo_verdict
 from store.pairs import list_pairs, save_pairs
 from store.records import ReplyEnd, SafetyCatch
 from store.replies import finish_reply
+from store.review_claims import Subject, claim_replies
 from store.reviews import append_review
 from store.schema import METADATA
 from store.scores import append_score, append_score_failure
@@ -52,6 +53,7 @@ NIGHT_TABLES = (
     "pair_drops",
     "conflicts",
     "reviews",
+    "review_claims",
     "adapter_pairs",
     "adapter_visitors",
 )
@@ -97,6 +99,7 @@ def _rehearse(database: Database, now: datetime, word: str, version: str) -> Own
         stored = list_pairs(session, mine.date)[0].id
         edit = NewReview(operator="op", kind="edit", reply_id=reply, text=f"{word} 直し")
         append_review(session, edit, now=now)
+        claim_replies(session, "op", [Subject(reply_id=reply, turn_id=turn.id)], most=1, now=now)
         note = NewReview(operator="op", kind="note", pair_id=stored, note=f"{word} 覚え書き")
         append_review(session, note, now=now)
         begin_step(session, mine, "pair", 4, now)

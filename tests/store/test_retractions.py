@@ -200,3 +200,17 @@ def test_a_pair_of_a_correction_that_was_taken_back_is_not_trained_on(
         assert len(list_trainable_pairs(session, now=at, retention=RETENTION)) == 1
         retract_review(session, edit.id, "op", note=None, now=now)
         assert list_trainable_pairs(session, now=at, retention=RETENTION) == []
+
+
+def test_a_pair_of_a_reply_whose_fact_was_corrected_later_is_not_trained_on(
+    database: Database, now: datetime
+) -> None:
+    at = now + timedelta(hours=1)
+    with database.session() as session:
+        owner, (turn,) = talk(session, now, WORDS)
+        reply = turn.replies[0].id
+        save_pairs(session, claim(session, now), [pair(owner, turn, reply, "made")], now=now)
+        edit = append_review(session, _say(reply, "edit", text="直した", route="fact"), now=now)
+        assert list_trainable_pairs(session, now=at, retention=RETENTION) == []
+        retract_review(session, edit.id, "op", note=None, now=now)
+        assert len(list_trainable_pairs(session, now=at, retention=RETENTION)) == 1

@@ -205,3 +205,23 @@ def test_a_bulk_action_says_exactly_which_replies(reviewer: TestClient, replies:
     )
     assert error_code(wrong) == "filter_text"
     assert reviewer.get("/api/console/bulk").json() == {"bulk": []}
+
+
+@pytest.mark.parametrize(("route", "proposals"), [("fact", 1), ("style", 0)])
+def test_a_correction_of_fact_is_proposed_as_a_fact(
+    reviewer: TestClient, replies: list[str], route: str, proposals: int
+) -> None:
+    edit = {"kind": "edit", "text": "紅茶は飲みませんの。", "route": route}
+    kept = _review(reviewer, replies[0], edit)
+    assert kept.status_code == 201, kept.text
+    assert [one["route"] for one in kept.json()["reviews"]] == [route]
+    known = reviewer.get("/api/console/proposals").json()["proposals"]
+    assert len(known) == proposals
+
+
+def test_the_router_says_what_the_operator_did_not(
+    reviewer: TestClient, replies: list[str]
+) -> None:
+    polite = WORDS[0][1].replace("いただきますわ", "いただきますの")
+    kept = _review(reviewer, replies[0], {"kind": "edit", "text": polite}).json()["reviews"]
+    assert [one["route"] for one in kept] == ["style"]

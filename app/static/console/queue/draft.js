@@ -46,7 +46,9 @@ export function reviewsOf({ draft, item }) {
   }
   const edit = draft.edit?.trim();
   if (edit && edit !== item.text.trim()) {
-    found.push({ kind: "edit", text: edit, route: draft.route });
+    // Where neither the operator nor the server has said which it is, the server says so on saving.
+    const route = draft.chosen || draft.routed ? draft.route : null;
+    found.push({ kind: "edit", text: edit, route });
   }
   if (draft.wrong?.trim()) found.push({ kind: "contradiction", text: draft.wrong.trim() });
   if (draft.note?.trim()) found.push({ kind: "note", note: draft.note.trim() });
