@@ -136,5 +136,5 @@ class ExportJobs:
         with tempfile.TemporaryFile() as given:
             given.write(TypeAdapter(ExportOrder).dump_json(order))
             given.seek(0)
-            process = start_bounded(command, said, bounds, given)
+            process = start_bounded(command, said, bounds, given=given)
         return _Running(id=export_id, order=order, process=process, said=said)

@@ -16,7 +16,8 @@ from app.settings import Settings
 from scheduler.heard_process import Heard, HeardProcess, HeardSettings
 
 RehearsalState = Literal["running", "stopping", "done", "ended", "stopped", "failed"]
-_PROGRESS = re.compile(r"(\d+)/(\d+) (\w+) (\d+)(?:/(\d+))?")
+# A library that warns meanwhile writes behind it, on the same line.
+_PROGRESS = re.compile(r"(\d+)/(\d+) (\w+) (\d+)(?:/(\d+))?(?:\s|$)")
 
 
 class ExpectedMinutes(BaseModel):
@@ -161,7 +162,7 @@ def _read_output(output: bytes) -> tuple[RehearsalResult | None, str | None]:
 
 def _progress(heard: Heard) -> RehearsalProgress | None:
     for line in reversed(heard.lines):
-        found = _PROGRESS.fullmatch(line)
+        found = _PROGRESS.match(line)
         if found is not None:
             position, steps, step, done, total = found.groups()
             return RehearsalProgress(

@@ -25,6 +25,7 @@ def start_bounded(
     command: Sequence[str],
     output: IO[bytes],
     bounds: Bounds,
+    *,
     given: IO[bytes] | None = None,
     errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:

@@ -101,7 +101,7 @@ class HeardProcess:
             try:
                 with output_end, errors_end:
                     process = start_bounded(
-                        self._settings.command, output_end, self._settings, errors_end
+                        self._settings.command, output_end, self._settings, errors=errors_end
                     )
             except OSError as error:
                 output.close()

@@ -54,6 +54,8 @@ def test_progress_is_the_last_that_was_told() -> None:
         step="score_candidates", position=4, steps=9, done=7, total=None
     )
     assert read_report(replace(RUNNING, lines=())).progress is None
+    warned = ("1/9 collect 0", "2/9 score 31/96        a library warns: 3/4 done 5")
+    assert read_report(replace(RUNNING, lines=warned)).progress == told.progress
 
 
 def test_a_result_is_read_without_ids() -> None:

@@ -93,7 +93,7 @@ def seed_inbox(database: Database) -> str:
         mine = claim(session, now, date=date)
         begin_step(session, mine, "collect", 1, now)
         save_night_turns(session, mine, [turn.id for turn in turns])
-        finish_step(session, mine, "collect", {}, now)
+        finish_step(session, mine, "collect", _collected(turns, now), now)
         _pair(session, mine, (owner, turns), now)
         finish_night(
             session,
@@ -104,6 +104,21 @@ def seed_inbox(database: Database) -> str:
             now=now,
         )
     return date
+
+
+def _collected(turns: list[Turn], now: datetime) -> dict[str, object]:
+    """What the first step found, so that the night can be rehearsed from where it is."""
+    return {
+        "since": None,
+        "until": now.isoformat(),
+        "read_since": None,
+        "read_until": now.isoformat(),
+        "adapter": None,
+        "turns": len(turns),
+        "read_again": 0,
+        "too_many": 0,
+        "visitors": 1,
+    }
 
 
 def _pair(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +24,12 @@ from tests.app.test_rehearsal_service import FOUND
 
 PATH = "/api/console/rehearsal"
 _PROGRAM = f"""
-import signal, sys, time
+import os, signal, sys, time
 stopped = []
 signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
 sys.stderr.write("\\r2/9 score 3/8")
 sys.stderr.flush()
-for _ in range(int(sys.argv[1])):
+while not os.path.exists(sys.argv[1]):
     time.sleep(0.02)
     if stopped:
         print('{{"date": "2026-09-25", "status": "stopped", "decision": "stopped"}}')
@@ -38,19 +39,14 @@ print({json.dumps(json.dumps(FOUND))})
 
 
 @pytest.fixture
-def service(house: House) -> Iterator[RehearsalService]:
-    """A dry run that says a line, and ends after `loops` times 20 ms."""
-    made: list[RehearsalService] = []
-
-    def use(loops: int) -> RehearsalService:
-        command = [sys.executable, "-c", _PROGRAM, str(loops)]
-        made.append(RehearsalService(HeardSettings(command=command, nice=0)))
-        house.app.state.console = replace(house.app.state.console, rehearsal=made[-1])
-        return made[-1]
-
-    yield use  # type: ignore[misc]
-    for one in made:
-        one.close()
+def end(house: House, tmp_path: Path) -> Iterator[Path]:
+    """A dry run that says a line, and ends when this file is there."""
+    file = tmp_path / "end"
+    command = [sys.executable, "-c", _PROGRAM, str(file)]
+    service = RehearsalService(HeardSettings(command=command, nice=0))
+    house.app.state.console = replace(house.app.state.console, rehearsal=service)
+    yield file
+    service.close()
 
 
 def _until(client: TestClient, *states: str) -> dict[str, Any]:
@@ -63,9 +59,8 @@ def _until(client: TestClient, *states: str) -> dict[str, Any]:
 
 
 def test_a_reviewer_starts_watches_and_reads_it(
-    house: House, reviewer: TestClient, service: Any
+    house: House, reviewer: TestClient, end: Path
 ) -> None:
-    service(20)
     assert reviewer.get(PATH).json() == {"rehearsal": None}
     assert reviewer.post(PATH).status_code == 201
     twice = reviewer.post(PATH)
@@ -78,6 +73,7 @@ def test_a_reviewer_starts_watches_and_reads_it(
         "done": 3,
         "total": 8,
     }
+    end.touch()
     done = _until(reviewer, "done")
     assert done["result"]["by_source"] == {"score": 1}
     assert done["result"]["training"]["minutes"] == 5.7
@@ -89,16 +85,14 @@ def test_a_reviewer_starts_watches_and_reads_it(
         assert list(session.scalars(wanted)) == [REVIEWER]
 
 
-def test_it_is_stopped(reviewer: TestClient, service: Any) -> None:
-    service(3000)
+def test_it_is_stopped(reviewer: TestClient, end: Path) -> None:
     reviewer.post(PATH)
     _until(reviewer, "running")
     assert reviewer.post(f"{PATH}/stop").json()["rehearsal"]["state"] in ("stopping", "stopped")
     assert _until(reviewer, "stopped")["result"] is None
 
 
-def test_it_waits_for_a_night_to_end(house: House, reviewer: TestClient, service: Any) -> None:
-    service(1)
+def test_it_waits_for_a_night_to_end(house: House, reviewer: TestClient, end: Path) -> None:
     now = utc_now()
     with house.database.session() as session:
         claim_night(
