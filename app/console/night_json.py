@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from app.api_json import Json
 from rlaif.gate_sides import gate_group, gate_neutral, gate_side
-from rlaif.night import STEPS as ORDER
 from rlaif.night_progress import NightProgress, progress_of
 from rlaif.report import report_json, summarise_night, with_files
 from rlaif.report_texts import (
@@ -26,7 +25,7 @@ from store.night_days import NightDay
 from store.night_records import Night
 from store.nights import list_nights
 
-STEP_ORDER: tuple[str, ...] = tuple(name for name, _ in ORDER)
+STEP_ORDER: tuple[str, ...] = tuple(STEPS)
 
 
 def day_json(day: NightDay) -> Json:

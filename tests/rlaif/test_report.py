@@ -113,7 +113,7 @@ def test_what_was_read_again_and_left_out_is_told(database: Database, tmp_path: 
     markdown = report_markdown(summary)
     assert "| 読み直した言葉 | 3 |" in markdown
     assert "| 稽古に使わず | 名のない人の上限 | 2 |" in markdown
-    assert "稽古に使わなかった組" in report_html(summary)
+    assert "稽古に使わなかったペア" in report_html(summary)
 
 
 def mean_of(database: Database, what: str, source: str) -> float:

@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.clock import utc_now
+from app.console.night_json import STEP_ORDER
 from app.console.parts import ConsoleParts
 from app.night_service import NightService, child_settings
+from rlaif.night import STEPS
 from scheduler.child import NightChild
 from store.audit import Deed, list_audit
 from store.night_records import NightStatus
@@ -120,6 +122,10 @@ def test_a_running_night_is_told_with_its_pace(house: House, reviewer: TestClien
     with house.database.session() as session:
         session.execute(text("UPDATE nights SET lease_owner = NULL, lease_until = NULL"))
     assert reviewer.get("/api/console/nights/running").json()["night"] is None
+
+
+def test_the_steps_are_told_in_the_order_in_which_a_night_takes_them() -> None:
+    assert tuple(name for name, _ in STEPS) == STEP_ORDER
 
 
 def test_an_admin_runs_tonight_and_stops_it(
