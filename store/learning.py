@@ -248,15 +248,5 @@ def _wrong_of_fact(session: Session, turns: Iterable[TurnRow]) -> frozenset[str]
     """Return the replies in which an operator corrected a fact."""
     found: set[str] = set()
     for some in batches(reply.id for turn in turns for reply in turn.replies):
-<<<<<<< HEAD
-        wanted = select(ReviewRow.reply_id).where(
-            ReviewRow.reply_id.in_(some),
-            ReviewRow.kind == "edit",
-            ReviewRow.route == "fact",
-            standing(),
-        )
-        found.update(str(reply_id) for reply_id in session.scalars(wanted))
-=======
         found.update(session.scalars(wrong_of_fact().where(ReviewRow.reply_id.in_(some))))
->>>>>>> review
     return frozenset(found)

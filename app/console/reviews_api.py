@@ -10,11 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.api_json import Json
 from app.console.bodies import Body
-<<<<<<< HEAD
-from app.console.corrections import Correction, propose_correction
-=======
 from app.console.corrections import Correction, propose_correction, route_correction
->>>>>>> review
 from app.console.door import Reviewer
 from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
@@ -80,27 +76,14 @@ def read_reviews(console: Console, who: Reviewer, reply_id: str) -> Json:
 
 @router.post("/replies/{reply_id}/reviews", status_code=201)
 def add_reviews(console: Console, who: Reviewer, reply_id: str, body: ReviewsBody) -> Json:
-    """Say something of a reply; all of it or nothing is kept. A corrected fact is proposed too."""
+    """Say something of a reply; all of it or nothing is kept."""
     with console.database.session() as session:
         subject = load_subject(session, reply_id)
         said = [_new_review(one, who.name, reply_id, body.blind) for one in body.reviews]
         for one in said:
             _check_words(one, subject.reply.text)
-<<<<<<< HEAD
-        append_reviews(session, said, now=console.now())
-        for one in said:
-            if one.kind == "edit" and one.route == "fact":
-                correction = Correction(
-                    user=subject.user_text,
-                    reply=subject.reply.text,
-                    corrected=one.text or "",
-                    facts=subject.reply.facts,
-                )
-                propose_correction(session, console, correction, reply_id=reply_id, by=who.name)
-=======
         routed = [_routed(session, console, one, subject) for one in said]
         append_reviews(session, routed, now=console.now())
->>>>>>> review
         return _reviews_json(list_reviews(session, reply_id=reply_id), who)
 
 
