@@ -193,9 +193,7 @@ def _page(
     bound: ColumnElement[bool] | None = None,
 ) -> _Found:
     """Return the next matches in order, of those within `bound`."""
-    query, order, words = _query(session, search), search.order, search.words
-    if bound is not None:
-        query = query.where(bound)
+    query, order, words = _query(session, search, bound), search.order, search.words
     if after is not None:
         query = query.where(_beyond(order, after))
         if words is not None and order.key is None:
@@ -242,9 +240,13 @@ def _walk(
         after = walked[-1]
 
 
-def _query(session: Session, search: _Search) -> Select[int, int]:
+def _query(
+    session: Session, search: _Search, bound: ColumnElement[bool] | None = None
+) -> Select[int, int]:
     key = FIGURES.number if search.order.key is None else search.order.key
-    query = select(key, FIGURES.number).where(*figure_conditions(search.wanted))
+    # The bound comes first, because it lets the fewest rows pass on to the other conditions.
+    first = () if bound is None else (bound,)
+    query = select(key, FIGURES.number).where(*first, *figure_conditions(search.wanted))
     number = FIGURES.number if search.words is None else search.words.number
     if search.span is not None:
         query = query.where(number.between(*search.span))
