@@ -28,7 +28,7 @@ def inquire(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(question)
         given.seek(0)
-        process = start_bounded(command, said, bounds, given)
+        process = start_bounded(command, said, bounds, given=given)
         try:
             code = _wait(process, stop, seconds)
         finally:
