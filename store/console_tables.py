@@ -239,6 +239,7 @@ class ReplyFiguresRow(Base):
     """
 
     __tablename__ = "reply_figures"
+    __table_args__ = (Index("ix_reply_figures_adapter", "adapter", "number"),)
 
     number: Mapped[int] = mapped_column(
         _NUMBER,

@@ -8,7 +8,7 @@ be common, which makes the page itself cheap.
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -24,6 +24,7 @@ from store.reply_filter import (
     TextSource,
     check_filter,
     figure_conditions,
+    span_of_adapter,
     text_source,
 )
 
@@ -36,6 +37,7 @@ SORTS = (
 )
 
 _RARE = 20_000
+_FEW = 5_000
 _WALKED = 5_000
 _LOOKED_UP = 250
 _LAST_UP, _LAST_DOWN = 32_767, -1  # unscored replies end every list
@@ -60,9 +62,10 @@ class ReplyPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """`key` and then the number decide; both rise or both fall."""
+    """`key`, made of `measure`, and then the number decide; both rise or both fall."""
 
     sort: str
+    measure: ColumnElement[int] | None
     key: ColumnElement[int] | None
     rising: bool
 
@@ -73,10 +76,12 @@ class _Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    """`words`: where a common text is looked for; `hits`: all that hold a rare one."""
+    """`words`: where a common text is looked for; `hits`: all that hold a rare one. `span`: the
+    lowest and highest numbers of its adapter."""
 
     wanted: ReplyFilter
     order: _Order
+    span: tuple[int, int] | None = None
     words: TextSource | None = None
     hits: tuple[int, ...] | None = None
 
@@ -105,9 +110,9 @@ def find_replies(
     if len(some) <= COUNTED:
         found = _cut(some, order, after)
     elif search.words is None or order.key is None:
-        found = _page(session, search, after)
+        found = _page(session, search, after, bound=_bound(some, order, after))
     else:
-        found = _walk(session, search, search.words, after)
+        found = _walk(session, search, search.words, after, _bound(some, order, after))
     page = found[:PAGE]
     return ReplyPage(
         numbers=tuple(place.number for place in page),
@@ -125,7 +130,8 @@ def iter_filtered(
     Raises ConflictError.
     """
     check_filter(wanted)
-    search = _Search(wanted=wanted, order=_order("newest"), words=text_source(session, wanted))
+    figures = _Search(wanted=wanted, order=_order("newest"))
+    search = replace(figures, words=text_source(session, wanted))
     after: _Place | None = None
     while found := _page(session, search, after, size):
         numbers = [place.number for place in found]
@@ -141,27 +147,53 @@ def _order(sort: str) -> _Order:
     if sort not in SORTS:
         raise ConflictError(f"sort is {sort!r}; expected one of {', '.join(SORTS)}")
     if sort in ("newest", "oldest"):
-        return _Order(sort=sort, key=None, rising=sort == "oldest")
-    measure, way = sort.rsplit("_", 1)
-    last = _LAST_UP if way == "up" else _LAST_DOWN
-    return _Order(sort=sort, key=func.coalesce(FIGURES[measure], last), rising=way == "up")
+        return _Order(sort=sort, measure=None, key=None, rising=sort == "oldest")
+    name, way = sort.rsplit("_", 1)
+    measure = FIGURES[name]
+    key = func.coalesce(measure, _LAST_UP if way == "up" else _LAST_DOWN)
+    return _Order(sort=sort, measure=measure, key=key, rising=way == "up")
 
 
 def _search(session: Session, wanted: ReplyFilter, order: _Order) -> _Search:
-    """Return how to search: from the text when few hold it, else from text and figures at once."""
+    """Return how to search: from the text when few hold it, from the figures when few of them fit,
+    else from both at once."""
+    adapter = wanted.adapter
+    span = None if adapter is None else span_of_adapter(session, adapter)
+    figures = _Search(wanted=wanted, order=order, span=span)
     words = text_source(session, wanted)
     if words is None:
-        return _Search(wanted=wanted, order=order)
+        return figures
     holding = select(words.number).select_from(words.source).where(words.match)
+    if span is not None:
+        holding = holding.where(words.number.between(*span))
     hits = tuple(session.scalars(holding.limit(_RARE + 1)))
     if len(hits) > _RARE:
-        return _Search(wanted=wanted, order=order, words=words)
-    return _Search(wanted=wanted, order=order, hits=hits)
+        fitting = _places(session, _query(session, figures).limit(_FEW + 1))
+        if len(fitting) > _FEW:
+            return replace(figures, words=words)
+        hits = tuple(_holding(session, words, [place.number for place in fitting]))
+    return replace(figures, hits=hits)
 
 
-def _page(session: Session, search: _Search, after: _Place | None, size: int = PAGE + 1) -> _Found:
-    """Return the next matches in order."""
-    query, order, words = _query(session, search), search.order, search.words
+def _holding(session: Session, words: TextSource, numbers: Sequence[int]) -> set[int]:
+    """Return those of the numbers whose reply holds the text."""
+    found: set[int] = set()
+    for start in range(0, len(numbers), _LOOKED_UP):
+        some = words.number.in_(numbers[start : start + _LOOKED_UP])
+        query = select(words.number).select_from(words.source).where(words.match, some)
+        found.update(session.scalars(query))
+    return found
+
+
+def _page(
+    session: Session,
+    search: _Search,
+    after: _Place | None,
+    size: int = PAGE + 1,
+    bound: ColumnElement[bool] | None = None,
+) -> _Found:
+    """Return the next matches in order, of those within `bound`."""
+    query, order, words = _query(session, search, bound), search.order, search.words
     if after is not None:
         query = query.where(_beyond(order, after))
         if words is not None and order.key is None:
@@ -174,22 +206,32 @@ def _page(session: Session, search: _Search, after: _Place | None, size: int = P
     return _places(session, query.order_by(*ordered).limit(size))
 
 
-def _walk(session: Session, search: _Search, words: TextSource, after: _Place | None) -> _Found:
+def _bound(some: _Found, order: _Order, after: _Place | None) -> ColumnElement[bool] | None:
+    """Return what the page's keys cannot exceed, because enough of `some` are as good: far fewer
+    rows have to be sorted then. None where nothing is known."""
+    page = _cut(some, order, after)
+    if order.measure is None or len(page) <= PAGE or page[-1].key in (_LAST_UP, _LAST_DOWN):
+        return None
+    last = page[-1].key
+    return order.measure <= last if order.rising else order.measure >= last
+
+
+def _walk(
+    session: Session,
+    search: _Search,
+    words: TextSource,
+    after: _Place | None,
+    bound: ColumnElement[bool] | None,
+) -> _Found:
     """Return the next matches in order where many hold the text: the figures are walked in order
     and their text is looked up, because every other way reads all that hold it."""
     found: _Found = []
-    figures = _Search(wanted=search.wanted, order=search.order)
+    figures = replace(search, words=None)
     while True:
-        walked = _page(session, figures, after, _WALKED)
+        walked = _page(session, figures, after, _WALKED, bound)
         for start in range(0, len(walked), _LOOKED_UP):
             some = walked[start : start + _LOOKED_UP]
-            numbers = [place.number for place in some]
-            query = (
-                select(words.number)
-                .select_from(words.source)
-                .where(words.match, words.number.in_(numbers))
-            )
-            holding = set(session.scalars(query))
+            holding = _holding(session, words, [place.number for place in some])
             found.extend(place for place in some if place.number in holding)
             if len(found) > PAGE:
                 return found
@@ -198,9 +240,16 @@ def _walk(session: Session, search: _Search, words: TextSource, after: _Place | 
         after = walked[-1]
 
 
-def _query(session: Session, search: _Search) -> Select[int, int]:
+def _query(
+    session: Session, search: _Search, bound: ColumnElement[bool] | None = None
+) -> Select[int, int]:
     key = FIGURES.number if search.order.key is None else search.order.key
-    query = select(key, FIGURES.number).where(*figure_conditions(search.wanted))
+    # The bound comes first, because it lets the fewest rows pass on to the other conditions.
+    first = () if bound is None else (bound,)
+    query = select(key, FIGURES.number).where(*first, *figure_conditions(search.wanted))
+    number = FIGURES.number if search.words is None else search.words.number
+    if search.span is not None:
+        query = query.where(number.between(*search.span))
     if search.hits is not None:
         query = query.where(_among(session, FIGURES.number, search.hits))
     if search.words is None:

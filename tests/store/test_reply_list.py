@@ -174,6 +174,10 @@ def _cases(
         ),
         (ReplyFilter(adapter="v2"), lambda one: one.adapter == "v2"),
         (ReplyFilter(adapter="none"), lambda one: False),
+        (
+            ReplyFilter(adapter="v2", text="猫"),
+            lambda one: one.adapter == "v2" and _holds("猫")(one),
+        ),
         (ReplyFilter(since=since, until=until), lambda one: since <= one.at < until),
         (ReplyFilter(visitor=someone), lambda one: one.visitor.startswith(someone)),
         (ReplyFilter(thumb="up"), lambda one: one.thumb == "up"),
@@ -217,6 +221,7 @@ def test_every_filter_finds_what_reading_everything_finds(
 ) -> None:
     if many:  # as if all filters and all words were common
         monkeypatch.setattr(reply_list, "_RARE", 0)
+        monkeypatch.setattr(reply_list, "_FEW", 3)
     known = _fill(database, now)
     by_id = {one.id: one for one in known}
     for wanted, matches in _cases(known, now):
@@ -241,6 +246,7 @@ def test_every_sort_is_complete_and_ends_with_the_unscored(
 ) -> None:
     monkeypatch.setattr(reply_list, "COUNTED", counted)
     monkeypatch.setattr(reply_list, "_RARE", rare)
+    monkeypatch.setattr(reply_list, "_FEW", rare)
     monkeypatch.setattr(reply_list, "PAGE", 11)
     monkeypatch.setattr(reply_list, "_WALKED", 40)
     known = _fill(database, now)

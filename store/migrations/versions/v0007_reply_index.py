@@ -75,6 +75,7 @@ def upgrade() -> None:
             for name in ("mean", "spread", *_METRICS)
         ),
     )
+    op.create_index("ix_reply_figures_adapter", "reply_figures", ["adapter", "number"])
     words = sa.Text().with_variant(TSVECTOR(), "postgresql")
     op.create_table("reply_words", _number(), sa.Column("words", words, nullable=False))
     op.create_table(
