@@ -9,7 +9,7 @@ from app.clock import utc_now
 from persona.adapter_folder import WEIGHTS
 from rlaif.measurement_cache import MeasurementCache
 from store.adapters import active_adapter, list_deployments, load_adapter
-from store.night_tables import PairRow
+from store.night_tables import PairRow, ReviewRow
 from store.nights import begin_step, finish_night, finish_step
 from store.tables import AuditRow, ErasureRow, PendingErasureRow
 from store.visitors import Owner
@@ -50,7 +50,8 @@ def _assert_erased(site: Site) -> None:
         assert tombstone.finished_at is not None
         assert session.scalars(select(PendingErasureRow)).all() == []
         deed = session.scalars(select(AuditRow).where(AuditRow.action == "pair.decide")).one()
-        assert deed.detail == {"pair": "erased", "status": "approved"}
+        assert "pair" not in deed.detail
+        assert session.get(ReviewRow, deed.detail["review"]) is None
         assert len(session.scalars(select(PairRow)).all()) == 1
     nights = site.house.settings.nights_folder
     for date in ("2026-09-25", "2026-09-26"):
