@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two at once, each on one core: that is what the smallest machine it is meant for has.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
 .PHONY: serve test test-all test-long check bench clean
 
@@ -9,11 +11,11 @@ serve: $(READY)  ## chat at http://localhost:7860
 	$(BIN)/yogeiko serve
 
 test: $(READY) .model  ## everything but browser tests
-	$(BIN)/python -m pytest -q -n 2
-	$(BIN)/python -m pytest -q -m "slow and not e2e and not gpu"
+	$(PYTEST)
+	$(PYTEST) --dist loadfile -m "slow and not e2e and not gpu"
 
 test-all: test  ## browser tests too; needs Chromium
-	$(BIN)/python -m pytest -q -m e2e
+	$(PYTEST) --dist loadfile -m e2e
 
 test-long: $(READY)  ## simulations and repetitions that take many minutes
 	$(BIN)/python -m pytest -q -m long

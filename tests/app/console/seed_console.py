@@ -1,6 +1,7 @@
 """A house with some history, for the console's screens: operators, talk, a night."""
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from app.clock import utc_now
@@ -30,9 +31,14 @@ TALK = (
 )
 
 
+@cache
+def _hashed() -> str:
+    return hash_password(PASSWORD)
+
+
 def seed_operators(database: Database) -> None:
     """Add an admin and a reviewer."""
-    hashed = hash_password(PASSWORD)
+    hashed = _hashed()
     with database.session() as session:
         add_operator(session, ADMIN, hashed, now=utc_now(), role="admin")
         add_operator(session, REVIEWER, hashed, now=utc_now(), role="reviewer")
