@@ -15,7 +15,7 @@ from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
 from app.console.reply_query import ReplyQuery
 from store.bulk import Bulk, BulkDeed, apply_bulk, list_bulk, load_bulk, open_bulk, undo_bulk
-from store.reply_filter import ReplyFilter
+from store.reply_filter import ReplyFilter, filter_json
 from store.reply_list import iter_filtered
 
 _MOST_SELECTED = 1_000
@@ -74,8 +74,8 @@ def take_back(console: Console, who: Reviewer, bulk_id: str) -> Json:
 def _chosen(console: ConsoleParts, body: BulkBody) -> tuple[Iterable[str], Json]:
     """Return the replies, found while they are asked for, and what they were chosen by."""
     if body.filter is not None and body.replies is None:
-        found = _found(console, body.filter.filter())
-        return found, body.filter.model_dump(mode="json", exclude_defaults=True)
+        wanted = body.filter.filter()
+        return _found(console, wanted), filter_json(wanted)
     if body.replies is not None and body.filter is None:
         return body.replies, {"selected": len(body.replies)}
     raise ConsoleError("bulk_which")
