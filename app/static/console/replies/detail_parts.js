@@ -3,7 +3,7 @@
 import { h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { chip, emptyState, metricName, number, panel, when } from "../ui.js";
-import { METRICS } from "./filters.js";
+import { METRICS } from "./fields.js";
 import { strip } from "./table.js";
 
 const HIGHEST = 10;
