@@ -22,7 +22,6 @@ export function bulkMenu({ filter, total, done }) {
           button({
             text: `${at + 1}  ${t(`replies.bulk_${action}`)}`,
             kind: "choice",
-            autofocus: at === 0,
             press: () => void act(action, dialog),
           }),
         ),

@@ -180,6 +180,7 @@ function check(text, on, change) {
 
 function rangeFields(filter, sort, change) {
   const which = select({
+    value: "mean",
     options: ["mean", ...METRICS].map((key) => ({ value: key, text: metricName(key) })),
     "aria-label": t("replies.metric"),
   });

@@ -50,7 +50,7 @@ export function viewsMenu({ filter, sort, change }) {
   }
 
   function save() {
-    const name = input({ maxlength: "60", autofocus: true });
+    const name = input({ maxlength: "60" });
     const keep = async (event) => {
       event.preventDefault();
       const body = { screen: SCREEN, name: name.value.trim(), query: { filter, sort } };
@@ -74,6 +74,7 @@ export function viewsMenu({ filter, sort, change }) {
         ),
       ),
     );
+    name.focus();
   }
 
   void draw();
