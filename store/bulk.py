@@ -21,6 +21,7 @@ from store.database import Database
 from store.errors import ConflictError, NotFoundError
 from store.night_records import NewReview, ReviewKind
 from store.night_tables import ReviewRow
+from store.reply_filter import public_filter
 from store.reviews import review_row
 from store.standing import standing
 from store.tables import ReplyRow
@@ -30,7 +31,6 @@ from store.visitors import new_id
 BulkDeed = Literal["verdict_good", "verdict_bad", "exclude", "include"]
 BULK_DEEDS: tuple[BulkDeed, ...] = get_args(BulkDeed)
 _BATCH = 1_000
-_PRIVATE = ("visitor", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def open_bulk(
         id=new_id(),
         operator=operator,
         action=action,
-        filter={key: _public(key, value) for key, value in filter_json.items()},
+        filter=public_filter(filter_json),
         count=0,
         at=now,
         finished_at=None,
@@ -250,11 +250,6 @@ def _known(row: BulkActionRow | None, bulk_id: str) -> BulkActionRow:
     if row is None or row.action not in BULK_DEEDS:
         raise NotFoundError(f"no bulk action on replies has the id {bulk_id}")
     return row
-
-
-def _public(key: str, value: object) -> object:
-    """Return a value of a filter without what would outlive an erasure."""
-    return bool(value) if key in _PRIVATE else value
 
 
 def _audit(session: Session, row: BulkActionRow, step: str, operator: str, now: datetime) -> None:

@@ -27,6 +27,7 @@ from store.export_records import (
     TableName,
 )
 from store.export_tables import columns_of, count_rows, pages
+from store.reply_filter import check_filter, filter_json, public_filter
 from store.tables import ErasureRow, PendingErasureRow
 
 FORMAT = "yogeiko.export/1"
@@ -66,9 +67,11 @@ def write_export(
 
     The folder appears in one rename once every byte is on disk. An erasure while it is written
     begins it anew, because pages that were read may be of whoever is gone. Its progress is in the
-    hidden folder beside it. Raises ConflictError when the folder exists or erasures do not end,
-    ExportStoppedError.
+    hidden folder beside it. Raises ConflictError when the folder exists, the filter of replies makes
+    no sense or erasures do not end, ExportStoppedError.
     """
+    if order.replies is not None:
+        check_filter(order.replies)
     if place.folder.exists():
         raise ConflictError(f"{place.folder} exists already; expected a new folder, name another")
     for _ in range(_ATTEMPTS):
@@ -172,7 +175,7 @@ def _fill(
     read = written = 0
     for table in order.tables:
         writer = open_writer(order.form, partial, table, columns_of(table))
-        for looked_at, rows in pages(database, table, order.filter, place.pseudonym):
+        for looked_at, rows in pages(database, table, order, place.pseudonym):
             if should_stop():
                 raise ExportStoppedError("the export was stopped; nothing is left of it")
             writer.add(rows)
@@ -209,6 +212,7 @@ def _manifest(
         },
         counts={table: _rows_of(files, table) for table in order.tables},
         files=tuple(files),
+        replies=None if order.replies is None else public_filter(filter_json(order.replies)),
     )
 
 

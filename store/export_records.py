@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+from store.reply_filter import ReplyFilter
+
 TableName = Literal["logs", "scores", "reviews", "pairs"]
 ExportForm = Literal["jsonl", "csv", "hf"]
 ColumnKind = Literal["text", "integer", "number", "truth", "texts", "turns"]
@@ -42,11 +44,13 @@ class ExportFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOrder:
-    """What somebody wants. `real_ids`: visitors by their ids instead of pseudonyms."""
+    """What somebody wants. `real_ids`: visitors by their ids instead of pseudonyms. `replies`: only
+    these replies, their scores and reviews, and the pairs of what they answer."""
 
     tables: tuple[TableName, ...]
     form: ExportForm
     filter: ExportFilter = field(default_factory=ExportFilter)
+    replies: ReplyFilter | None = None
     real_ids: bool = False
     licence: str = NO_LICENCE
     ordered_by: str = ""
@@ -68,7 +72,8 @@ class ExportManifest:
     """What lies in an export's folder; written last.
 
     `columns`: table -> column -> kind. `counts`: table -> rows. `erased_at`: when an erasure took
-    lines out of it last; counts and digests are those of what is left.
+    lines out of it last; counts and digests are those of what is left. `replies`: what the replies
+    were narrowed to, see `store.reply_filter.public_filter`.
     """
 
     format: str
@@ -86,6 +91,7 @@ class ExportManifest:
     counts: Mapping[TableName, int]
     files: tuple[ExportFile, ...]
     erased_at: datetime | None = None
+    replies: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

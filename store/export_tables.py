@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from store.database import Database
-from store.export_records import Column, ColumnKind, ExportFilter, Row, TableName
+from store.export_records import Column, ColumnKind, ExportFilter, ExportOrder, Row, TableName
 from store.night_tables import CandidateRow, PairRow, ReviewRow, ScoreRow
+from store.reply_filter import ReplyFilter, fitting
 from store.scores import METRIC_COLUMNS
 from store.tables import ConversationRow, FeedbackRow, ReplyRow, TurnRow, VisitorRow
 
@@ -38,7 +39,7 @@ def count_rows(session: Session, table: TableName) -> int:
 
 
 def pages(
-    database: Database, table: TableName, wanted: ExportFilter, pseudonym: Pseudonym
+    database: Database, table: TableName, order: ExportOrder, pseudonym: Pseudonym
 ) -> Iterator[tuple[int, list[Row]]]:
     """Yield (rows looked at, rows wanted) until the table ends, ordered by id.
 
@@ -49,7 +50,7 @@ def pages(
     while True:
         with database.reading() as session:
             keys = _next_keys(session, table, after)
-            rows = _page(session, table, wanted, keys) if keys else []
+            rows = _page(session, table, order, keys) if keys else []
         if not keys:
             return
         after = keys[-1]
@@ -78,9 +79,7 @@ def _key(table: TableName) -> InstrumentedAttribute[str] | InstrumentedAttribute
             return PairRow.id
 
 
-def _page(
-    session: Session, table: TableName, wanted: ExportFilter, keys: Sequence[Key]
-) -> list[Row]:
+def _page(session: Session, table: TableName, order: ExportOrder, keys: Sequence[Key]) -> list[Row]:
     match table:
         case "logs":
             readable = _logs()
@@ -92,7 +91,10 @@ def _page(
             readable = _pairs()
     # Named one by one: with a range the planner may begin with the visitors, and read them all
     # again for every page.
-    rows = session.execute(readable.where(_key(table).in_(keys), *_conditions(table, wanted)))
+    conditions = [_key(table).in_(keys), *_conditions(table, order.filter)]
+    if order.replies is not None:
+        conditions.append(_about_fitting(session, table, order.replies, keys))
+    rows = session.execute(readable.where(*conditions))
     shape = _SHAPES[table]
     found_by_key = {row[0]: shape(tuple(row)) for row in rows}
     return [found_by_key[key] for key in keys if key in found_by_key]
@@ -113,6 +115,48 @@ def _conditions(table: TableName, wanted: ExportFilter) -> list[ColumnElement[bo
             TurnRow.learn.is_(True),
         ]
     return conditions
+
+
+def _about_fitting(
+    session: Session, table: TableName, wanted: ReplyFilter, keys: Sequence[Key]
+) -> ColumnElement[bool]:
+    """Whether a row is about a reply that matches, or about a pair of a turn that has one."""
+    of_turn = aliased(ReplyRow)
+    match table:
+        case "logs":
+            among = select(ReplyRow.id).where(ReplyRow.id.in_(keys))
+        case "scores":
+            among = (
+                select(ReplyRow.id)
+                .join(ScoreRow, ScoreRow.reply_id == ReplyRow.id)
+                .where(ScoreRow.id.in_(keys))
+            )
+        case "reviews":
+            among = (
+                select(of_turn.id)
+                .select_from(ReviewRow)
+                .outerjoin(PairRow, PairRow.id == ReviewRow.pair_id)
+                .join(
+                    of_turn,
+                    or_(of_turn.id == ReviewRow.reply_id, of_turn.turn_id == PairRow.turn_id),
+                )
+                .where(ReviewRow.id.in_(keys))
+            )
+        case "pairs":
+            among = (
+                select(of_turn.id)
+                .join(PairRow, PairRow.turn_id == of_turn.turn_id)
+                .where(PairRow.id.in_(keys))
+            )
+    fits = fitting(session, wanted, among)
+    answered = PairRow.turn_id.in_(select(of_turn.turn_id).where(of_turn.id.in_(fits)))
+    match table:
+        case "logs" | "scores":
+            return ReplyRow.id.in_(fits)
+        case "reviews":
+            return or_(ReviewRow.reply_id.in_(fits), answered)
+        case "pairs":
+            return answered
 
 
 def _spoken_by(table: TableName, adapter: str) -> ColumnElement[bool]:

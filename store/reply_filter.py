@@ -1,11 +1,20 @@
 """What a list of replies is narrowed to, as conditions on the narrow table of figures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import BinaryExpression, ColumnElement, FromClause, cast, column, select, table
+from sqlalchemy import (
+    BinaryExpression,
+    ColumnElement,
+    FromClause,
+    Select,
+    cast,
+    column,
+    select,
+    table,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
@@ -19,11 +28,13 @@ MEASURES = (*METRIC_COLUMNS, "mean")
 NO_ADAPTER = "none"
 SHORTEST_VISITOR = 8
 LONGEST_TEXT = 200
+LOOKED_UP = 250
 FIGURES = ReplyFiguresRow.__table__.c
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _AFTER_HEXADECIMAL = "g"
 _SCALE = 100
+_PRIVATE = ("visitor", "text")
 _THUMBS = {"up": 1, "down": -1, "none": 0}
 
 
@@ -91,6 +102,29 @@ def check_filter(wanted: ReplyFilter) -> None:
         )
 
 
+def filter_json(wanted: ReplyFilter) -> dict[str, object]:
+    """Return what is asked for as JSON; `range` is a list of `measure:low:high`."""
+    found: dict[str, object] = {}
+    if wanted.ranges:
+        found["range"] = [_range_words(one) for one in wanted.ranges]
+    usual = asdict(ReplyFilter())
+    for name, value in asdict(wanted).items():
+        if name != "ranges" and value != usual[name]:
+            found[name] = value.isoformat() if isinstance(value, datetime) else value
+    return found
+
+
+def public_filter(asked: Mapping[str, object]) -> dict[str, object]:
+    """Return the JSON of a filter without what would outlive an erasure: of a visitor and of words
+    it only says that they were asked for."""
+    return {key: bool(value) if key in _PRIVATE else value for key, value in asked.items()}
+
+
+def _range_words(one: MetricRange) -> str:
+    low, high = ("" if bound is None else f"{bound:g}" for bound in (one.low, one.high))
+    return f"{one.metric}:{low}:{high}"
+
+
 def is_visitor_prefix(text: str) -> bool:
     """Return whether it is enough of a visitor's id to look for."""
     return len(text) >= SHORTEST_VISITOR and _HEXADECIMAL.issuperset(text)
@@ -156,6 +190,30 @@ def text_source(session: Session, wanted: ReplyFilter) -> TextSource | None:
     for bound in _of_time(wanted, number):
         match = match & bound
     return TextSource(source=source, number=number, match=match, join=join)
+
+
+def numbers_holding(session: Session, words: TextSource, numbers: Sequence[int]) -> set[int]:
+    """Return those of the numbers whose reply holds the text."""
+    found: set[int] = set()
+    for start in range(0, len(numbers), LOOKED_UP):
+        some = words.number.in_(numbers[start : start + LOOKED_UP])
+        query = select(words.number).select_from(words.source).where(words.match, some)
+        found.update(session.scalars(query))
+    return found
+
+
+def fitting(session: Session, wanted: ReplyFilter, among: Select[str]) -> set[str]:
+    """Return those of the replies that match; `among` selects their ids."""
+    query = (
+        select(ReplyIndexRow.number, ReplyIndexRow.reply_id)
+        .join(ReplyFiguresRow, ReplyFiguresRow.number == ReplyIndexRow.number)
+        .where(ReplyIndexRow.reply_id.in_(among), *figure_conditions(wanted))
+    )
+    found = {row.number: row.reply_id for row in session.execute(query)}
+    words = text_source(session, wanted)
+    if words is None:
+        return set(found.values())
+    return {found[number] for number in numbers_holding(session, words, list(found))}
 
 
 def _of_time(wanted: ReplyFilter, number: ColumnElement[int]) -> list[ColumnElement[bool]]:

@@ -19,11 +19,13 @@ from store.console_tables import ReplyIndexRow
 from store.errors import ConflictError
 from store.reply_filter import (
     FIGURES,
+    LOOKED_UP,
     MEASURES,
     ReplyFilter,
     TextSource,
     check_filter,
     figure_conditions,
+    numbers_holding,
     span_of_adapter,
     text_source,
 )
@@ -39,7 +41,6 @@ SORTS = (
 _RARE = 20_000
 _FEW = 5_000
 _WALKED = 5_000
-_LOOKED_UP = 250
 _LAST_UP, _LAST_DOWN = 32_767, -1  # unscored replies end every list
 
 
@@ -171,18 +172,8 @@ def _search(session: Session, wanted: ReplyFilter, order: _Order) -> _Search:
         fitting = _places(session, _query(session, figures).limit(_FEW + 1))
         if len(fitting) > _FEW:
             return replace(figures, words=words)
-        hits = tuple(_holding(session, words, [place.number for place in fitting]))
+        hits = tuple(numbers_holding(session, words, [place.number for place in fitting]))
     return replace(figures, hits=hits)
-
-
-def _holding(session: Session, words: TextSource, numbers: Sequence[int]) -> set[int]:
-    """Return those of the numbers whose reply holds the text."""
-    found: set[int] = set()
-    for start in range(0, len(numbers), _LOOKED_UP):
-        some = words.number.in_(numbers[start : start + _LOOKED_UP])
-        query = select(words.number).select_from(words.source).where(words.match, some)
-        found.update(session.scalars(query))
-    return found
 
 
 def _page(
@@ -229,9 +220,9 @@ def _walk(
     figures = replace(search, words=None)
     while True:
         walked = _page(session, figures, after, _WALKED, bound)
-        for start in range(0, len(walked), _LOOKED_UP):
-            some = walked[start : start + _LOOKED_UP]
-            holding = _holding(session, words, [place.number for place in some])
+        for start in range(0, len(walked), LOOKED_UP):
+            some = walked[start : start + LOOKED_UP]
+            holding = numbers_holding(session, words, [place.number for place in some])
             found.extend(place for place in some if place.number in holding)
             if len(found) > PAGE:
                 return found

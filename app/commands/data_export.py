@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from app.clock import utc_now
 from app.commands.options import home_option, json_option
+from app.console.reply_query import read_query
 from app.export_run import day_begins, run_export
 from app.settings import load_settings
 from store.database import open_database
@@ -25,6 +26,7 @@ from store.export_records import (
     ExportOrder,
     TableName,
 )
+from store.reply_filter import ReplyFilter
 from store.turns import one_of
 
 _ALL = "all"
@@ -37,9 +39,21 @@ class _Asked(TypedDict):
     since: datetime | None
     until: datetime | None
     adapter: str | None
+    replies: ReplyFilter | None
     everybody: bool
     real_ids: bool
     licence: str
+
+
+def _read_replies(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> ReplyFilter | None:
+    if text is None:
+        return None
+    try:
+        return read_query(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("export")
@@ -60,6 +74,12 @@ class _Asked(TypedDict):
 @click.option("--since", type=_DAY, help="The first day, where the nights are.")
 @click.option("--until", type=_DAY, help="The last day.")
 @click.option("--adapter", help="Only what this adapter replied to.")
+@click.option(
+    "--filter",
+    "replies",
+    callback=_read_replies,
+    help="Only these replies, as the console's list says it: 'range=trust:5:&thumb=down'.",
+)
 @click.option("--everybody", is_flag=True, help="Also visitors who do not let the night learn.")
 @click.option("--real-ids", is_flag=True, help="Visitors by their ids instead of pseudonyms.")
 @click.option("--licence", default=NO_LICENCE, help="What the manifest says of the licence.")
@@ -79,6 +99,7 @@ def command(what: str, home: Path | None, as_json: bool, **asked: Unpack[_Asked]
             adapter=asked["adapter"],
             consented=not asked["everybody"],
         ),
+        replies=asked["replies"],
         real_ids=asked["real_ids"],
         licence=asked["licence"],
         ordered_by="command line",

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated
+from collections.abc import Callable, Container, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -15,11 +16,14 @@ from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
 from app.console.reply_query import ReplyQuery
 from store.bulk import Bulk, BulkDeed, apply_bulk, list_bulk, load_bulk, open_bulk, undo_bulk
-from store.reply_filter import ReplyFilter
+from store.reply_filter import ReplyFilter, filter_json
 from store.reply_list import iter_filtered
 
 _MOST_SELECTED = 1_000
 _SOON_SECONDS = 2.0
+_BEGINNING = timedelta(seconds=5)
+_DOING, _UNDOING = "bulk-", "undo-of-bulk-"
+_State = Literal["running", "finished", "broken", "undoing", "undone"]
 
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/console")
@@ -37,9 +41,11 @@ class BulkBody(Body):
 
 @router.get("/bulk")
 def read_bulk(console: Console, who: Reviewer) -> Json:
-    """The newest bulk actions; one without `finished_at` runs, or broke off."""
+    """The newest bulk actions and how each of them stands."""
+    at_work = _at_work()
     with console.database.reading() as session:
-        return {"bulk": [_bulk_json(one) for one in list_bulk(session)]}
+        found = list_bulk(session)
+    return {"bulk": [_bulk_json(one, _state(one, at_work, console.now())) for one in found]}
 
 
 @router.post("/bulk", status_code=202)
@@ -54,7 +60,7 @@ def begin_bulk(console: Console, who: Reviewer, body: BulkBody) -> Json:
     def work() -> None:
         apply_bulk(console.database, bulk.id, replies, now=console.now())
 
-    _run(work, bulk.id)
+    _run(work, _DOING + bulk.id)
     return _now(console, bulk.id)
 
 
@@ -67,15 +73,15 @@ def take_back(console: Console, who: Reviewer, bulk_id: str) -> Json:
     def work() -> None:
         undo_bulk(console.database, bulk_id, operator=who.name, now=console.now())
 
-    _run(work, bulk_id)
+    _run(work, _UNDOING + bulk_id)
     return _now(console, bulk_id)
 
 
 def _chosen(console: ConsoleParts, body: BulkBody) -> tuple[Iterable[str], Json]:
     """Return the replies, found while they are asked for, and what they were chosen by."""
     if body.filter is not None and body.replies is None:
-        found = _found(console, body.filter.filter())
-        return found, body.filter.model_dump(mode="json", exclude_defaults=True)
+        wanted = body.filter.filter()
+        return _found(console, wanted), filter_json(wanted)
     if body.replies is not None and body.filter is None:
         return body.replies, {"selected": len(body.replies)}
     raise ConsoleError("bulk_which")
@@ -87,32 +93,51 @@ def _found(console: ConsoleParts, wanted: ReplyFilter) -> Iterator[str]:
             yield from some
 
 
-def _run(work: Callable[[], object], bulk_id: str) -> None:
-    """Do the work in a thread that no closed page ends; wait for it a moment."""
+def _run(work: Callable[[], object], name: str) -> None:
+    """Do the work in a thread of this name that no closed page ends; wait for it a moment."""
 
     def guarded() -> None:
         try:
             work()
         except Exception:
-            logger.exception("Bulk action %s broke off; undoing it takes back what it did", bulk_id)
+            logger.exception("%s broke off; undoing it takes back what it did", name)
 
-    thread = threading.Thread(target=guarded, name=f"bulk-{bulk_id[:8]}", daemon=True)
+    thread = threading.Thread(target=guarded, name=name, daemon=True)
     thread.start()
     thread.join(_SOON_SECONDS)
 
 
+def _at_work() -> frozenset[str]:
+    """Return the names of the threads that work; to be asked before the store, because a thread
+    ends after it has written that it is done."""
+    return frozenset(thread.name for thread in threading.enumerate())
+
+
+def _state(bulk: Bulk, at_work: Container[str], now: datetime) -> _State:
+    if bulk.undone_at is not None:
+        return "undoing" if _UNDOING + bulk.id in at_work else "undone"
+    if bulk.finished_at is not None:
+        return "finished"
+    # Its thread begins a moment after it was noted.
+    begins = now - bulk.at < _BEGINNING
+    return "running" if begins or _DOING + bulk.id in at_work else "broken"
+
+
 def _now(console: ConsoleParts, bulk_id: str) -> Json:
+    at_work = _at_work()
     with console.database.reading() as session:
-        return {"bulk": _bulk_json(load_bulk(session, bulk_id))}
+        bulk = load_bulk(session, bulk_id)
+    return {"bulk": _bulk_json(bulk, _state(bulk, at_work, console.now()))}
 
 
-def _bulk_json(bulk: Bulk) -> Json:
+def _bulk_json(bulk: Bulk, state: _State) -> Json:
     return {
         "id": bulk.id,
         "operator": bulk.operator,
         "action": bulk.action,
         "filter": dict(bulk.filter),
         "count": bulk.count,
+        "state": state,
         "at": bulk.at.isoformat(),
         "finished_at": bulk.finished_at.isoformat() if bulk.finished_at else None,
         "undone_at": bulk.undone_at.isoformat() if bulk.undone_at else None,

@@ -14,6 +14,7 @@ from app.console.bodies import Body
 from app.console.door import Admin
 from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
+from app.console.reply_query import ReplyQuery
 from app.export_jobs import ExportJob
 from app.review_import import ImportOptions, ImportReport, import_reviews
 from app.review_lines import ReviewForm
@@ -32,6 +33,7 @@ from store.export_records import (
     TableName,
 )
 from store.operators import Operator
+from store.reply_filter import filter_json, public_filter
 
 router = APIRouter(prefix="/api/console")
 
@@ -42,7 +44,8 @@ _SHOWN_FAULTS = 20
 
 
 class ExportBody(Body):
-    """What is wanted. `since` and `until` are days where the nights are, both included."""
+    """What is wanted. `since` and `until` are days where the nights are, both included. `replies`:
+    only what is about these."""
 
     tables: Annotated[list[TableName], Field(min_length=1, max_length=len(TABLE_NAMES))]
     form: ExportForm
@@ -50,6 +53,7 @@ class ExportBody(Body):
     until: Day | None = None
     adapter: Annotated[str, Field(max_length=200)] | None = None
     consented: bool = True
+    replies: ReplyQuery | None = None
     real_ids: bool = False
     licence: Annotated[str, Field(max_length=2_000)] = ""
 
@@ -86,6 +90,7 @@ def start_export(console: Console, who: Admin, body: ExportBody) -> Json:
             adapter=body.adapter or None,
             consented=body.consented,
         ),
+        replies=None if body.replies is None else body.replies.filter(),
         real_ids=body.real_ids,
         licence=body.licence.strip() or NO_LICENCE,
         ordered_by=who.name,
@@ -93,7 +98,10 @@ def start_export(console: Console, who: Admin, body: ExportBody) -> Json:
     job = console.exports.start(order)
     if job is None:
         raise ConsoleError("export_running", status=409)
-    _note(console.database, who, "export.start", {"tables": list(order.tables)}, console.now())
+    detail: dict[str, object] = {"tables": list(order.tables)}
+    if order.replies is not None:
+        detail["replies"] = public_filter(filter_json(order.replies))
+    _note(console.database, who, "export.start", detail, console.now())
     return _job_json(job)
 
 
@@ -185,6 +193,7 @@ def _manifest_json(one: ExportManifest) -> Json:
         "until": None if one.filter.until is None else one.filter.until.isoformat(),
         "adapter": one.filter.adapter,
         "consented": one.filter.consented,
+        "replies": None if one.replies is None else dict(one.replies),
         "pseudonymised": one.pseudonymised,
         "ordered_by": one.ordered_by,
         "counts": dict(one.counts),

@@ -1,10 +1,12 @@
 """A filter of replies as query parameters and as the JSON that screens send and keep."""
 
 from typing import Literal
+from urllib.parse import parse_qs
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from app.console.errors import ConsoleError
+from app.console.messages import refusal
 from store.reply_filter import LONGEST_TEXT, MEASURES, MetricRange, ReplyFilter, is_visitor_prefix
 
 _HIGHEST = 10.0
@@ -56,6 +58,24 @@ class ReplyQuery(BaseModel):
             text=self.text,
             on_screen=self.on_screen,
         )
+
+
+def read_query(text: str) -> ReplyFilter:
+    """Return the filter that `text` says as query parameters, such as `range=trust:5:&thumb=down`.
+
+    Raises ValueError, a sentence.
+    """
+    asked = parse_qs(text.removeprefix("?"), keep_blank_values=True, strict_parsing=bool(text))
+    given = {name: values if name == "range" else values[-1] for name, values in asked.items()}
+    try:
+        return ReplyQuery.model_validate(given).filter()
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        known = ", ".join(ReplyQuery.model_fields)
+        name = ".".join(str(part) for part in fault["loc"])
+        raise ValueError(f"{name}: {fault['msg']}; known are {known}") from error
+    except ConsoleError as error:
+        raise ValueError(refusal("en", error.code, error.places)) from error
 
 
 def _range(words: str) -> MetricRange:

@@ -12,6 +12,7 @@ from store.audit import list_audit
 from store.database import Database, open_database
 from store.export_folder import load_manifest
 from store.reviews import list_reviews
+from store.turns import set_feedback
 from tests.app.test_cli import Run, home, run
 from tests.store.export_world import Told, lines_of, tell
 
@@ -50,6 +51,33 @@ def test_an_export_lands_under_home_with_its_manifest(
         deeds = [one for one in list_audit(session) if one.action == "export.write"]
     assert [one.detail["rows"] for one in deeds] == [4, 7]
     assert all("id" not in one.detail for one in deeds)
+
+
+def test_a_filter_of_the_list_narrows_every_table(
+    run: Run, home: Path, database: Database, told: Told
+) -> None:
+    with database.session() as session:
+        set_feedback(session, told.owner, told.replies[0], "down", None, now=utc_now())
+    asked = ("data", "export", "all", "--json", "--filter")
+    made = run(*asked, "range=trust:5:&thumb=down&text=甲").json()
+    assert made["counts"] == {"logs": 1, "scores": 1, "reviews": 2, "pairs": 1}
+    assert made["replies"] == {"range": ["trust:5:"], "thumb": "down", "text": True}
+    assert not any(run(*asked, "range=trust:5:&thumb=up").json()["counts"].values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("thumb=sideways", "thumb: "),
+        ("sort=newest", "sort: Extra inputs are not permitted; known are range, adapter"),
+        ("range=charm:1:2", "charm:1:2"),
+        ("thumb", "bad query field"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused(run: Run, words: str, told: str) -> None:
+    outcome = run("data", "export", "logs", "--filter", words)
+    assert outcome.code == 2
+    assert told in outcome.err
 
 
 def test_days_are_those_of_the_nights_zone(run: Run, home: Path, told: Told) -> None:

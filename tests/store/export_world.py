@@ -19,6 +19,7 @@ from store.export_records import (
 )
 from store.night_records import NewReview
 from store.pairs import save_pairs
+from store.reply_filter import ReplyFilter
 from store.reviews import append_review
 from store.scores import append_score
 from store.visitors import Owner, set_consent
@@ -72,12 +73,14 @@ def export(
     form: ExportForm = "jsonl",
     wanted: ExportFilter = EVERYBODY,
     tables: tuple[TableName, ...] = TABLE_NAMES,
+    *,
+    replies: ReplyFilter | None = None,
 ) -> ExportManifest:
     """Write an export among the others."""
     place = ExportPlace(
         folder=exports / new_export_id(now), exports=exports, software="test 1", pseudonym=pseudonym
     )
-    order = ExportOrder(tables=tables, form=form, filter=wanted, ordered_by="op")
+    order = ExportOrder(tables=tables, form=form, filter=wanted, replies=replies, ordered_by="op")
     return write_export(database, order, place, now=now, should_stop=lambda: False)
 
 

@@ -5,6 +5,7 @@ import { button, h } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 
 const TYPED = "input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select";
+const PRESSED = "button, a[href], summary, input";
 const SHOWN = {
   ArrowLeft: "←",
   ArrowRight: "→",
@@ -42,6 +43,7 @@ function press(event) {
   const free = name === "Ctrl+Enter" || name === "Escape";
   if (isTyping(event) && !free) return;
   if (document.querySelector("#yogeiko dialog[open]")) return;
+  if (name === "Enter" && event.target instanceof Element && event.target.matches(PRESSED)) return;
   if (name === "?") {
     event.preventDefault();
     showKeys();

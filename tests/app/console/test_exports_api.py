@@ -73,6 +73,21 @@ def test_an_export_is_made_listed_fetched_and_deleted(
     ]  # fmt: skip
 
 
+def test_the_filter_of_the_list_is_kept_without_words(
+    house: House, admin: TestClient, told: Told
+) -> None:
+    wanted = {"range": ["trust:5.5:"], "text": "甲", "visitor": told.owner.visitor_id[:8]}
+    made = _made(admin, tables=["logs", "scores"], replies=wanted)
+    assert made["counts"] == {"logs": 1, "scores": 1}
+    public = {"range": ["trust:5.5:"], "text": True, "visitor": True}
+    assert made["replies"] == public
+    with house.database.reading() as session:
+        (begun,) = [one for one in list_audit(session) if one.action == "export.start"]
+    assert begun.detail == {"tables": ["logs", "scores"], "replies": public}
+    assert _made(admin, replies={"thumb": "up"})["counts"] == {"logs": 0, "reviews": 0}
+    assert _made(admin)["replies"] is None
+
+
 def test_only_files_of_the_export_are_given(house: House, admin: TestClient, told: Told) -> None:
     made = _made(admin)
     place = f"/api/console/exports/{made['id']}"
@@ -104,6 +119,9 @@ def test_one_export_at_a_time_and_a_stop_leaves_nothing(
         ({"since": "2026-13-01"}, "bad_day"),
         ({"until": "9999-12-31"}, "bad_day"),
         ({"path": "/etc"}, "bad_request"),
+        ({"replies": {"range": ["charm:1:2"]}}, "filter_range"),
+        ({"replies": {"visitor": "me"}}, "filter_visitor"),
+        ({"replies": {"sort": "newest"}}, "bad_request"),
     ],
 )
 def test_what_makes_no_sense_is_refused(admin: TestClient, changes: dict, code: str) -> None:

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.clock import utc_now
 from store.audit import list_audit
+from store.bulk import open_bulk
 from store.scores import append_score
 from tests.app.console.seed_console import ADMIN, REVIEWER
 from tests.app.house import House, error_code
@@ -166,8 +167,9 @@ def test_a_bulk_action_is_done_told_and_undone(
     bulk = begun.json()["bulk"]
     assert (bulk["count"], bulk["filter"]) == (8, {"selected": 8})
     assert bulk["finished_at"] is not None
+    assert bulk["state"] == "finished"
     undone = reviewer.post(f"/api/console/bulk/{bulk['id']}/undo").json()["bulk"]
-    assert undone["undone_by"] == REVIEWER
+    assert (undone["undone_by"], undone["state"]) == (REVIEWER, "undone")
     assert [one["id"] for one in reviewer.get("/api/console/bulk").json()["bulk"]] == [bulk["id"]]
     history = reviewer.get(f"/api/console/replies/{replies[0]}/reviews").json()["reviews"]
     assert [(one["kind"], one["bulk"], one["stands"]) for one in history] == [
@@ -178,6 +180,19 @@ def test_a_bulk_action_is_done_told_and_undone(
         deeds = {one.action for one in list_audit(session)}
     assert {"reply.bulk.begin", "reply.bulk.finish", "reply.bulk.undo"} <= deeds
     assert reviewer.post("/api/console/bulk/x/undo").status_code == 404
+
+
+def test_a_bulk_action_that_nothing_works_on_any_more_broke_off(
+    house: House, reviewer: TestClient
+) -> None:
+    for minutes in (0, 1):
+        with house.database.session() as session:
+            at = utc_now() - timedelta(minutes=minutes)
+            open_bulk(session, "exclude", operator=ADMIN, filter_json={}, now=at)
+    found = reviewer.get("/api/console/bulk").json()["bulk"]
+    assert [one["state"] for one in found] == ["running", "broken"]
+    undone = reviewer.post(f"/api/console/bulk/{found[1]['id']}/undo").json()["bulk"]
+    assert (undone["count"], undone["state"]) == (0, "undone")
 
 
 def test_a_bulk_action_takes_a_whole_filter(

@@ -2,13 +2,18 @@
 
 import { button, h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
+import { go } from "../place.js";
+import { filterChips } from "../replies/filter_words.js";
 import { toast, field, input, select } from "../ui.js";
 
 const TABLES = ["logs", "scores", "reviews", "pairs"];
 const FORMS = ["jsonl", "csv", "hf"];
 
-/** Returns {element, busy(whether), focus()}; `order(body)` is called with what is wanted. */
-export function orderForm({ licence, order }) {
+/**
+ * Returns {element, busy(whether), focus()}; `order(body)` is called with what is wanted. `replies`:
+ * the filter of the only replies that count, null for all.
+ */
+export function orderForm({ licence, replies, order }) {
   const tables = TABLES.map((name) => ({ name, box: checkbox(true) }));
   const form = select({ value: "jsonl", options: FORMS.map((one) => ({ value: one, text: t(`export.form_${one}`) })) });
   const since = input({ type: "date" });
@@ -33,6 +38,7 @@ export function orderForm({ licence, order }) {
       until: until.value || null,
       adapter: adapter.value.trim() || null,
       consented: consented.checked,
+      replies,
       real_ids: !pseudonyms.checked,
       licence: words.value.trim(),
     });
@@ -41,6 +47,7 @@ export function orderForm({ licence, order }) {
   const element = h(
     "form",
     { class: "order", on: { submit } },
+    replies ? onlyThese(replies) : null,
     h(
       "fieldset",
       { class: "choices" },
@@ -72,6 +79,17 @@ export function orderForm({ licence, order }) {
     },
     focus: () => tables[0].box.focus(),
   };
+}
+
+function onlyThese(replies) {
+  return h(
+    "div",
+    { class: "only-these" },
+    h("p", { class: "only-title" }, t("export.only_these")),
+    h("div", { class: "row" }, filterChips(replies)),
+    h("p", { class: "soft" }, t("export.only_these_text")),
+    button({ text: t("export.all_replies"), symbol: "close", kind: "quiet", key: "all-replies", press: () => go("export") }),
+  );
 }
 
 /** A box that is ticked or not. */

@@ -1,7 +1,7 @@
 // Exports of logs, scores, reviews and pairs, and reviews that come back. For admins.
 
 import { button, fill, h } from "../../shared/dom.js";
-import { t } from "../../shared/texts.js";
+import { addTexts, t } from "../../shared/texts.js";
 import { address, get, send } from "../api.js";
 import {
   attempt,
@@ -16,6 +16,9 @@ import {
   toast,
   when,
 } from "../ui.js";
+import { isFiltered, readFilter } from "../replies/fields.js";
+import { filterChips } from "../replies/filter_words.js";
+import { wordsOf } from "../words.js";
 import { orderForm } from "./form.js";
 import { importPanel } from "./reviews.js";
 
@@ -23,12 +26,18 @@ const LOOK_MS = 800;
 const UNITS = ["B", "kB", "MB", "GB"];
 
 /** Opens the exports. */
-export async function open(root) {
-  let state = await get("exports");
+export async function open(root, { query }) {
+  const [found] = await Promise.all([get("exports"), addTexts(wordsOf("replies"))]);
+  let state = found;
+  const { filter } = readFilter(query);
   let timer = null;
   const running = h("div", { class: "running-place", "aria-live": "polite" });
   const list = h("div", { class: "export-list" });
-  const form = orderForm({ licence: state.licence, order: (body) => start(body) });
+  const form = orderForm({
+    licence: state.licence,
+    replies: isFiltered(filter) ? filter : null,
+    order: (body) => start(body),
+  });
 
   const draw = () => {
     const job = state.job;
@@ -156,6 +165,7 @@ function limits(one) {
     one.since ? h("div", {}, t("export.from", { day: day(one.since, 0) })) : null,
     one.until ? h("div", {}, t("export.to", { day: day(one.until, 1) })) : null,
     one.adapter ? h("div", {}, t("export.by", { adapter: one.adapter })) : null,
+    one.replies ? filterChips(one.replies) : null,
     one.consented ? chip(t("export.consented"), "good") : chip(t("export.everybody"), "warn"),
     one.pseudonymised ? chip(t("export.pseudonyms")) : chip(t("export.real_ids"), "warn"),
     one.erased_at ? h("div", { class: "soft" }, t("export.erased", { when: when(one.erased_at) })) : null,

@@ -4,6 +4,7 @@ import { button, h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { send } from "../api.js";
 import { attempt, count, openDialog, toast } from "../ui.js";
+import { openBulks, undoBulk } from "./bulks.js";
 
 const ACTIONS = ["verdict_good", "verdict_bad", "exclude", "include"];
 
@@ -21,7 +22,6 @@ export function bulkMenu({ filter, total, done }) {
           button({
             text: `${at + 1}  ${t(`replies.bulk_${action}`)}`,
             kind: "choice",
-            autofocus: at === 0,
             press: () => void act(action, dialog),
           }),
         ),
@@ -42,18 +42,19 @@ export function bulkMenu({ filter, total, done }) {
     dialog.close();
     const answer = await attempt(() => send("POST", "bulk", { action, filter }));
     if (!answer) return;
+    done();
+    if (answer.bulk.state === "running") {
+      toast(t("replies.bulk_running"), "plain", { text: t("replies.bulks"), press: () => openBulks(done) });
+      return;
+    }
     toast(t("replies.bulk_done", { n: count(answer.bulk.count) }), "plain", {
       text: t("common.undo"),
       press: () => void undo(answer.bulk.id),
     });
-    done();
   }
 
   async function undo(id) {
-    const answer = await attempt(() => send("POST", `bulk/${id}/undo`));
-    if (!answer) return;
-    toast(t("replies.bulk_undone"));
-    done();
+    if (await undoBulk(id)) done();
   }
 
   return button({ text: t("replies.bulk"), symbol: "check", kind: "quiet", key: "bulk", press: choose });

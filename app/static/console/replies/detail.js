@@ -7,7 +7,7 @@ import { go, hashOf } from "../place.js";
 import { emptyState, tabs, when } from "../ui.js";
 import { conversation } from "./conversation.js";
 import { candidatesPart, historyPart, lineagePart, scoresPart, tokensPart } from "./detail_parts.js";
-import { asQuery, readFilter } from "./filters.js";
+import { asQuery, readFilter } from "./fields.js";
 import { neighbours } from "./found.js";
 
 const PARTS = {

@@ -3,7 +3,7 @@
 import { h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { chip, emptyState, metricName, number, panel, when } from "../ui.js";
-import { METRICS } from "./filters.js";
+import { METRICS } from "./fields.js";
 import { strip } from "./table.js";
 
 const HIGHEST = 10;
@@ -86,7 +86,7 @@ export function historyPart({ detail, reply, reviews }) {
       who: one.operator,
       what: reviewed(one),
       note: one.note ?? "",
-      gone: one.retracted,
+      gone: !one.stands,
     })),
   ].toSorted((one, other) => (one.at < other.at ? 1 : -1));
   if (!lines.length) return emptyState(t("replies.no_history"));
@@ -112,7 +112,8 @@ export function historyPart({ detail, reply, reviews }) {
 
 function reviewed(one) {
   if (one.kind === "metric") return `${metricName(one.metric)} ${number(one.value, 1)}`;
-  return `${t(`replies.review_${one.kind}`)} ${one.text ?? ""}`.trim();
+  const said = one.kind === "verdict" ? t(`replies.verdict_${one.text}`) : one.text;
+  return `${t(`replies.review_${one.kind}`)} ${said ?? ""}`.trim();
 }
 
 /** What the night said to the same words, with its scores. */

@@ -1,47 +1,12 @@
-// What is looked for: the fields of the filter, and the filter as the address holds it.
+// What is looked for: the fields of the filter.
 
 import { button, fill, h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { field, input, metricName, select } from "../ui.js";
+import { FLAGS, isFiltered, METRICS, NOTHING } from "./fields.js";
+import { rangeWords, versionName } from "./filter_words.js";
 
-export const METRICS = [
-  "agency",
-  "attentiveness",
-  "consistency",
-  "ease",
-  "empathetic",
-  "emotion",
-  "enjoyability",
-  "humanness",
-  "personality",
-  "respeak",
-  "topic",
-  "trust",
-];
-
-const FLAGS = ["unscored", "conflict", "personal", "safety", "regenerated"];
-const WORDS = ["text", "adapter", "since", "until", "visitor", "thumb"];
-const TRUTHS = [...FLAGS, "reviewed", "on_screen"];
 const DAY_MS = 24 * 3600 * 1000;
-export const NOTHING = { range: [] };
-
-/** Reads {filter, sort} out of an address; unknown names are passed over. */
-export function readFilter(query) {
-  const filter = { range: query.getAll("range") };
-  for (const name of WORDS) if (query.get(name)) filter[name] = query.get(name);
-  for (const name of TRUTHS) if (query.get(name)) filter[name] = query.get(name) === "true";
-  return { filter, sort: query.get("sort") ?? "newest" };
-}
-
-/** The query of an address or a route that names this filter and order. */
-export function asQuery(filter, sort = "newest") {
-  return { ...filter, sort: sort === "newest" ? null : sort };
-}
-
-/** Whether anything is asked for. */
-export function isFiltered({ range, ...rest }) {
-  return range.length > 0 || Object.keys(rest).length > 0;
-}
 
 /** The filter's moment at which a day of the browser's zone begins, `days` later. */
 function dayToMoment(day, days = 0) {
@@ -149,15 +114,9 @@ function hasMore({ text, range, ...rest }) {
 }
 
 function rangeChip(range, filter, sort, change) {
-  const [key, low, high] = range.split(":");
-  const name = metricName(key);
-  const told =
-    low && high
-      ? t("replies.between", { name, low, high })
-      : t(low ? "replies.from" : "replies.to", { name, low, high });
   const without = filter.range.filter((other) => other !== range);
   return button({
-    text: told,
+    text: rangeWords(range),
     symbol: "close",
     kind: "quiet",
     press: () => change({ ...filter, range: without }, sort),
@@ -181,7 +140,7 @@ function versions(filter, adapters, set) {
     value: filter.adapter ?? "",
     options: [
       { value: "", text: t("replies.any") },
-      ...adapters.map((one) => ({ value: one, text: one })),
+      ...["none", ...adapters].map((one) => ({ value: one, text: versionName(one) })),
     ],
     change: (value) => set("adapter", value),
   });
@@ -221,6 +180,7 @@ function check(text, on, change) {
 
 function rangeFields(filter, sort, change) {
   const which = select({
+    value: "mean",
     options: ["mean", ...METRICS].map((key) => ({ value: key, text: metricName(key) })),
     "aria-label": t("replies.metric"),
   });

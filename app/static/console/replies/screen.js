@@ -6,8 +6,10 @@ import { get } from "../api.js";
 import { go, stay } from "../place.js";
 import { attempt, count, emptyState, errorState, loadingState } from "../ui.js";
 import { bulkMenu } from "./bulk.js";
+import { openBulks } from "./bulks.js";
 import { openDetail } from "./detail.js";
-import { asQuery, filterBar, isFiltered, readFilter } from "./filters.js";
+import { asQuery, isFiltered, readFilter } from "./fields.js";
+import { filterBar } from "./filters.js";
 import { remember } from "./found.js";
 import { replyTable } from "./table.js";
 import { viewsMenu } from "./views.js";
@@ -30,6 +32,7 @@ async function openList(root, { query, me }) {
   };
   const bar = h("div", {});
   const result = h("div", { class: "replies-result", "aria-live": "off" });
+  const admin = me.operator.role === "admin";
   let focusSearch = () => {};
 
   const change = (filter, sort) => {
@@ -72,9 +75,7 @@ async function openList(root, { query, me }) {
         "div",
         { class: "row spread intro" },
         h("p", { class: "replies-count" }, told(state.total)),
-        isFiltered(state.filter) && state.rows.length
-          ? bulkMenu({ filter: state.filter, total: state.total, done: () => void load() })
-          : null,
+        h("div", { class: "row" }, acts()),
       ),
       state.rows.length
         ? replyTable({ rows: state.rows, current: row?.id, press: openRow })
@@ -92,6 +93,27 @@ async function openList(root, { query, me }) {
     );
   }
 
+  function acts() {
+    const filtered = isFiltered(state.filter);
+    const some = state.rows.length > 0;
+    return [
+      filtered && some
+        ? bulkMenu({ filter: state.filter, total: state.total, done: () => void load() })
+        : null,
+      admin && some
+        ? button({
+            text: t(filtered ? "replies.export" : "replies.export_all"),
+            symbol: "save",
+            kind: "quiet",
+            key: "export",
+            press: () => go("export", asQuery(state.filter)),
+          })
+        : null,
+      button({ text: t("replies.bulks"), symbol: "log", kind: "quiet", key: "bulks", press: showBulks }),
+    ];
+  }
+
+  const showBulks = () => openBulks(() => void load());
   const openRow = (row) => go("replies", { ...asQuery(state.filter, state.sort), reply: row.id });
 
   const move = (by) => {
@@ -127,6 +149,18 @@ async function openList(root, { query, me }) {
         text: "replies.key_bulk",
         run: () => result.querySelector("[data-k=bulk]")?.click(),
       },
+      { keys: ["s"], text: "replies.view_save", run: () => bar.querySelector("[data-k=view-save]")?.click() },
+      { keys: ["v"], text: "replies.key_views", run: () => bar.querySelector("[data-k=view-0]")?.focus() },
+      { keys: ["m"], text: "replies.key_bulks", run: showBulks },
+      ...(admin
+        ? [
+            {
+              keys: ["e"],
+              text: "replies.key_export",
+              run: () => result.querySelector("[data-k=export]")?.click(),
+            },
+          ]
+        : []),
       {
         keys: ["r"],
         text: "replies.key_review",

@@ -3,7 +3,7 @@
 import { h, icon } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { chip, dataTable, metricName, number, when } from "../ui.js";
-import { METRICS } from "./filters.js";
+import { METRICS } from "./fields.js";
 
 /** Returns the table; `press(row)` opens one, `current` is the id of the marked one. */
 export function replyTable({ rows, current, press }) {

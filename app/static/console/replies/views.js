@@ -4,7 +4,7 @@ import { button, fill, h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { get, send } from "../api.js";
 import { attempt, confirmDialog, field, input, openDialog, toast } from "../ui.js";
-import { isFiltered } from "./filters.js";
+import { isFiltered } from "./fields.js";
 
 const SCREEN = "replies";
 
@@ -17,13 +17,14 @@ export function viewsMenu({ filter, sort, change }) {
     const views = answer?.views ?? [];
     fill(
       row,
-      views.map((view) =>
+      views.map((view, at) =>
         h(
           "span",
           { class: "view" },
           button({
             text: view.name,
             kind: "quiet",
+            key: `view-${at}`,
             press: () => change(view.query.filter, view.query.sort),
           }),
           button({
@@ -34,7 +35,7 @@ export function viewsMenu({ filter, sort, change }) {
         ),
       ),
       isFiltered(filter)
-        ? button({ text: t("replies.view_save"), symbol: "save", kind: "link", press: save })
+        ? button({ text: t("replies.view_save"), symbol: "save", kind: "link", key: "view-save", press: save })
         : null,
     );
   }
@@ -49,7 +50,7 @@ export function viewsMenu({ filter, sort, change }) {
   }
 
   function save() {
-    const name = input({ maxlength: "60", autofocus: true });
+    const name = input({ maxlength: "60" });
     const keep = async (event) => {
       event.preventDefault();
       const body = { screen: SCREEN, name: name.value.trim(), query: { filter, sort } };
@@ -73,6 +74,7 @@ export function viewsMenu({ filter, sort, change }) {
         ),
       ),
     );
+    name.focus();
   }
 
   void draw();
