@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
+from app.agreement import night_judge
+from app.agreement_json import estimate_json
 from app.api_json import Json
 from app.console.door import Reviewer
 from app.console.night_json import day_json, running_json
@@ -65,6 +67,27 @@ def read_home(console: Console, who: Reviewer) -> Json:
             "tainted": alarms.tainted,
             "drift": [_drift_json(gate) for gate in gates if _is_drifting(gate)],
         },
+    }
+
+
+@router.get("/home/agreement")
+def read_fallen(console: Console, who: Reviewer) -> Json:
+    """The metrics on which agreement fell; apart, because measuring it takes about a second."""
+    judge = night_judge(console.settings, console.database)
+    report = console.agreement.report(console.settings, console.database, judge, console.now())
+    return {
+        "fallen": [
+            {
+                "metric": one.metric,
+                "with": side,
+                "before": estimate_json(fall.before),
+                "newest": estimate_json(fall.newest),
+                "p_value": fall.p_value,
+            }
+            for one in report.metrics.values()
+            for side, fall in (("evaluator", one.drift), ("people", one.people_drift))
+            if fall.verdict == "fallen"
+        ]
     }
 
 
