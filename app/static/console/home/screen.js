@@ -4,7 +4,7 @@ import { fill, h, icon } from "../../shared/dom.js";
 import { addTexts, dayOf, language, t } from "../../shared/texts.js";
 import { get } from "../api.js";
 import { statusMark } from "../nights/calendar.js";
-import { figure, gateName } from "../nights/gates.js";
+import { figure } from "../nights/gates.js";
 import { hashOf } from "../place.js";
 import { attempt, count, metricName, number, when } from "../ui.js";
 import { who } from "../versions/history.js";
@@ -132,7 +132,7 @@ function alarms({ safety, safety_before: before, taken_back: back, tainted, drif
     tainted ? ["warn", t("home.tainted", { n: count(tainted) })] : null,
     ...drift.map((gate) => [
       gate.passed ? "chart" : "warn",
-      t("home.drift", { name: gateName(gate), value: figure(gate.value), bound: figure(gate.bound), low: figure(gate.low), high: figure(gate.high) }),
+      t("home.drift", { name: gate.name, value: figure(gate.value), bound: figure(gate.bound), low: figure(gate.low), high: figure(gate.high) }),
     ]),
     ...fallen.map((one) => ["warn", fallenLine(one)]),
     caught ? ["shield", t("home.safety", { n: count(caught), before: count(before) })] : null,
