@@ -74,6 +74,7 @@ SOURCES: Mapping[str, str] = {
     "edit": "書き直し",
     "regenerated": "引き直し",
     "thumb": "評価の印",
+    "verdict": "管理者の良し悪し",
     "operator": "管理者",
     "seed": "種",
 }

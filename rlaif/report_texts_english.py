@@ -130,6 +130,7 @@ ENGLISH = ReportWords(
         "edit": "correction",
         "regenerated": "another reply asked for",
         "thumb": "thumbs",
+        "verdict": "operators' quick verdicts",
         "operator": "operators",
         "seed": "seed",
     },
