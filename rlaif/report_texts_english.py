@@ -73,10 +73,9 @@ _WHY: Mapping[Why, str] = {
     "waiting": "Undecided pairs: {pairs}.",
     "running": "The step now: “{step}”.",
     "begin": "beginning",
-    "turns": "Messages read: {turns}. Of them became pairs: {paired}; did not, with a reason: "
-    "{explained}.",
-    "turns_left": "Messages read: {turns}. Of them became pairs: {paired}; did not, with a reason: "
-    "{explained}; not looked at yet: {rest}.",
+    "turns": "Of {turns} messages read {paired} became pairs and {explained} have a reason why not.",
+    "turns_left": "Of {turns} messages read {paired} became pairs, {explained} have a reason why "
+    "not, and {rest} have no pairs made of them yet.",
     "refused": "Of {gates} gates {failed} did not pass.",
     "refused_later": "It was given up after the gates; see the record.",
     "unmeasured": "{gate}: could not be measured ({reason})",
@@ -128,9 +127,9 @@ ENGLISH = ReportWords(
     sources={
         "score": "scores",
         "edit": "correction",
-        "regenerated": "another reply asked for",
+        "regenerated": "regeneration",
         "thumb": "thumbs",
-        "verdict": "operators' quick verdicts",
+        "verdict": "quick verdicts",
         "operator": "operators",
         "seed": "seed",
     },
