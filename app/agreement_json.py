@@ -107,7 +107,7 @@ def trust_json(trust: MetricTrust) -> dict[str, object]:
     more than the prior."""
     return {
         "weight": trust.weight,
-        "kappa": _estimate(trust.kappa),
+        "kappa": estimate_json(trust.kappa),
         "reviews": trust.reviews,
         "reviews_missing": max(0, TrustSettings().few_reviews - trust.reviews),
     }
@@ -139,11 +139,11 @@ def _sides(one: Agreement) -> dict[str, object]:
         "replies": one.replies,
         "ratings": one.ratings,
         "missing": one.missing,
-        "kappa": _estimate(one.kappa),
-        "spearman": _estimate(one.spearman),
-        "alpha": _estimate(one.alpha),
-        "offset": _estimate(one.offset),
-        "gap": _estimate(one.gap),
+        "kappa": estimate_json(one.kappa),
+        "spearman": estimate_json(one.spearman),
+        "alpha": estimate_json(one.alpha),
+        "offset": estimate_json(one.offset),
+        "gap": estimate_json(one.gap),
     }
 
 
@@ -152,22 +152,23 @@ def _window(one: WindowFigure) -> dict[str, object]:
         "since": _time(one.since),
         "until": _time(one.until),
         "replies": one.replies,
-        "kappa": _estimate(one.kappa),
-        "spearman": _estimate(one.spearman),
-        "offset": _estimate(one.offset),
+        "kappa": estimate_json(one.kappa),
+        "spearman": estimate_json(one.spearman),
+        "offset": estimate_json(one.offset),
     }
 
 
 def _drift(one: Drift) -> dict[str, object]:
     return {
         "verdict": one.verdict,
-        "before": _estimate(one.before),
-        "newest": _estimate(one.newest),
+        "before": estimate_json(one.before),
+        "newest": estimate_json(one.newest),
         "p_value": one.p_value,
     }
 
 
-def _estimate(one: Estimate | None) -> dict[str, float] | None:
+def estimate_json(one: Estimate | None) -> dict[str, float] | None:
+    """A figure with its interval."""
     return None if one is None else {"value": one.value, "low": one.low, "high": one.high}
 
 

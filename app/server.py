@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from app import chat_api, export_api
+from app.agreement_memory import AgreementMemory
 from app.chat_page import mount_chat_page
 from app.chat_service import ChatService
 from app.clock import utc_now
@@ -95,6 +96,7 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         exports=ExportJobs(settings),
         rehearsal=rehearsal,
         sheets=sheets,
+        agreement=AgreementMemory(),
     )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))

@@ -2,7 +2,7 @@
 
 A night reads new turns once, the oldest first and at most `max_turns`; what it had no room for the
 next night begins with. Verdicts of people have a window of their own: a turn that was read is read
-again when somebody edited, thumbed, regenerated or settled a reply of it afterwards.
+again when somebody edited, judged, thumbed, regenerated or settled a reply of it afterwards.
 """
 
 from collections.abc import Mapping

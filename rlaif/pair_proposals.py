@@ -1,7 +1,8 @@
 """From one turn to the pairs it offers: the visitor's evidence first, else the evaluator's verdict.
 
-Evidence, strongest first: an operator's choice, an edit over its original, the variant kept over
-the one regenerated away, thumbs. Where nobody said anything, the rarest reply above the quality
+Evidence, strongest first: an operator's choice, an edit over its original, an operator's quick
+verdicts, the variant kept over the one regenerated away, thumbs. An operator's verdict settles what
+a visitor said against it. Where nobody said anything, the rarest reply above the quality
 bar is chosen over the commonest below it (or the lowest), as in DivPO (arXiv 2501.18101).
 """
 
@@ -15,7 +16,14 @@ from rlaif.preference import Conflict, Drop, Option, PairSource, Preference, Pro
 from rlaif.rarity import letters
 
 _AGAINST: tuple[Signal, ...] = ("thumb_down", "regenerated_away", "edited")
-_THUMBS: frozenset[Signal] = frozenset(("thumb_up", "thumb_down"))
+_DISLIKED: frozenset[Signal] = frozenset((*_AGAINST, "operator_bad"))
+_UP: frozenset[Signal] = frozenset(("thumb_up", "operator_good"))
+_DOWN: frozenset[Signal] = frozenset(("thumb_down", "operator_bad"))
+_QUICK: frozenset[Signal] = frozenset(("operator_good", "operator_bad"))
+_OVERRULED: Mapping[Signal, frozenset[Signal]] = {
+    "operator_good": frozenset(("thumb_down", "regenerated_away")),
+    "operator_bad": frozenset(("thumb_up", "kept")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +99,18 @@ def propose(group: PromptGroup, scale: NightScale, settings: ProposalSettings) -
     """Return the pairs of one turn before any cap, or why there are none."""
     if group.flagged:
         return _nothing(group, "flagged")
-    options = [option for option in group.options if not option.flagged and letters(option.text)]
+    options = [
+        _settled(option) for option in group.options if not option.flagged and letters(option.text)
+    ]
     found = _of_options(group, options, scale, settings)
     unsafe = any(option.flagged and option.kind == "edit" for option in group.options)
     return replace(found, drops=(_drop(group, "unsafe_edit"), *found.drops)) if unsafe else found
+
+
+def _settled(option: Option) -> Option:
+    """The option without what its visitor said against an operator's verdict."""
+    over = frozenset[Signal]().union(*(_OVERRULED.get(one, ()) for one in option.signals))
+    return replace(option, signals=option.signals - over)
 
 
 def _of_options(
@@ -112,7 +128,7 @@ def _of_options(
     choices = list(_evidence(options))
     if choices:
         return _from_evidence(group, choices, settings)
-    if group.evidence_only and not any(option.signals & _THUMBS for option in options):
+    if group.evidence_only and not any(option.signals & (_UP | _DOWN) for option in options):
         return _nothing(group, "read_before")
     return _from_scores(group, options, scale, settings)
 
@@ -130,6 +146,7 @@ def _conflicts(
         for option in options
         for signal in _AGAINST
         if signal in option.signals - option.confirmed
+        and not option.signals & _QUICK
         and option.reward is not None
         and scale.quantile(option.reward.total) >= settings.conflict_quantile
     )
@@ -147,11 +164,19 @@ def _evidence(options: Sequence[Option]) -> Iterator[tuple[PairSource, Option, O
     up = [option for option in shown if "thumb_up" in option.signals]
     down = [option for option in shown if "thumb_down" in option.signals]
     kept = [option for option in shown if "kept" in option.signals and option not in down]
-    rest = [option for option in shown if option not in operator]
+    good = [option for option in shown if "operator_good" in option.signals]
+    bad = [option for option in shown if "operator_bad" in option.signals]
+    rest = [
+        option
+        for option in shown
+        if option not in operator and (option not in good or "edited" in option.signals)
+    ]
     rest.sort(key=lambda option: "edited" not in option.signals)
     sources: tuple[tuple[PairSource, list[Option], list[Option]], ...] = (
         ("operator", operator, rest),
         ("edit", edits, originals),
+        ("verdict", good, [*bad, *down]),
+        ("verdict", up, bad),
         ("regenerated", kept, replaced),
         ("thumb", up, down),
     )
@@ -193,7 +218,8 @@ def _from_evidence(
 def _from_scores(
     group: PromptGroup, options: Sequence[Option], scale: NightScale, settings: ProposalSettings
 ) -> Proposals:
-    """Pairs by reward. A thumb alone puts its reply first on its side, whatever the bar."""
+    """Pairs by reward. A thumb or verdict alone puts its reply first on its side, whatever the
+    bar."""
     scored = [(option, option.reward.total) for option in options if option.reward is not None]
     if len(scored) < 2:
         return _nothing(group, "unscored", f"{len(options) - len(scored)} of {len(options)}")
@@ -204,8 +230,8 @@ def _from_scores(
     better = [
         option
         for option, reward in scored
-        if (reward >= bar or "thumb_up" in option.signals)
-        and not option.signals & set(_AGAINST)
+        if (reward >= bar or option.signals & _UP)
+        and not option.signals & _DISLIKED
         and _penalty(option) <= settings.penalty_limit
     ]
     if not better:
@@ -213,11 +239,10 @@ def _from_scores(
     worse = [
         option
         for option, reward in scored
-        if (reward < bar or reward <= lowest or "thumb_down" in option.signals)
-        and "thumb_up" not in option.signals
+        if (reward < bar or reward <= lowest or option.signals & _DOWN) and not option.signals & _UP
     ]
-    better.sort(key=lambda option: ("thumb_up" not in option.signals, -_rarity(scale, option)))
-    worse.sort(key=lambda option: ("thumb_down" not in option.signals, _rarity(scale, option)))
+    better.sort(key=lambda option: (_rank(option, _UP), -_rarity(scale, option)))
+    worse.sort(key=lambda option: (_rank(option, _DOWN), _rarity(scale, option)))
     return _matched(group, better, worse, settings)
 
 
@@ -232,10 +257,10 @@ def _matched(
     used: set[str] = set()
     reasons: set[str] = set()
     for chosen, rejected in product(better, worse):
-        person = "thumb_up" in chosen.signals or "thumb_down" in rejected.signals
+        source = _whose(chosen, rejected)
         if chosen.id == rejected.id or used & {chosen.id, rejected.id}:
             continue
-        if group.evidence_only and not person:
+        if group.evidence_only and source == "score":
             continue
         if not _discredited(rejected) and _margin(chosen, rejected) < settings.margin:
             reasons.add("margin")
@@ -246,7 +271,7 @@ def _matched(
             if (chosen.id, rejected.id) in group.paired:
                 reasons.add("paired_before")
             else:
-                pairs.append(_pair(group, "thumb" if person else "score", chosen, rejected))
+                pairs.append(_pair(group, source, chosen, rejected))
     if pairs:
         return Proposals(pairs=tuple(pairs))
     # Where a pair had the margin, length alone stood in its way.
@@ -254,9 +279,23 @@ def _matched(
     return _nothing(group, next((one for one in first if one in reasons), "margin"))
 
 
+def _whose(chosen: Option, rejected: Option) -> PairSource:
+    """Whose word put either on its side; `score` where nobody spoke."""
+    said = (chosen.signals & _UP) | (rejected.signals & _DOWN)
+    if said & _QUICK:
+        return "verdict"
+    return "thumb" if said else "score"
+
+
+def _rank(option: Option, wanted: frozenset[Signal]) -> int:
+    """An operator's word first, then a visitor's, then none."""
+    said = option.signals & wanted
+    return 0 if said & _QUICK else 1 if said else 2
+
+
 def _discredited(option: Option) -> bool:
-    """Whether a visitor disliked it and an operator agreed, whatever its score."""
-    return bool(option.confirmed & set(_AGAINST))
+    """Whether an operator found it bad, alone or with its visitor, whatever its score."""
+    return "operator_bad" in option.signals or bool(option.confirmed & set(_AGAINST))
 
 
 def _penalty(option: Option) -> float:

@@ -32,10 +32,11 @@ __all__ = [
 _STRENGTH: Mapping[PairSource, int] = {
     "operator": 0,
     "edit": 1,
-    "regenerated": 2,
-    "thumb": 3,
-    "score": 4,
-    "seed": 5,
+    "verdict": 2,
+    "regenerated": 3,
+    "thumb": 4,
+    "score": 5,
+    "seed": 6,
 }
 
 

@@ -6,10 +6,11 @@ from typing import Literal
 
 from persona.engine import Message
 from rlaif.evaluator import Assessment
+from store.night_records import ReplySignal
 
 OptionKind = Literal["reply", "candidate", "edit"]
-Signal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited", "operator"]
-PairSource = Literal["score", "edit", "regenerated", "thumb", "operator", "seed"]
+Signal = Literal[ReplySignal, "operator"]
+PairSource = Literal["score", "edit", "regenerated", "thumb", "verdict", "operator", "seed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

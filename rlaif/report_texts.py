@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rlaif.metrics import METRICS
+from rlaif.report_words import ReportWords, Why
 from store.night_records import NightStatus
 
 TITLE = "夜稽古の朝刊"
@@ -73,6 +74,7 @@ SOURCES: Mapping[str, str] = {
     "edit": "書き直し",
     "regenerated": "引き直し",
     "thumb": "評価の印",
+    "verdict": "管理者の良し悪し",
     "operator": "管理者",
     "seed": "種",
 }
@@ -151,13 +153,51 @@ KINDS: Mapping[str, str] = {
 METRIC_NAMES: Mapping[str, str] = {metric.key: metric.japanese for metric in METRICS}
 
 
+WHY: Mapping[Why, str] = {
+    "published": "{gates} の関門をすべて通りました。",
+    "trained": "お客さまのペア {pairs} で稽古しました。",
+    "rollback": "戻すには yogeiko adapter rollback。",
+    "resume": "続きから試すには yogeiko night run --date {date} --resume。",
+    "failed": "「{step}」の途中で倒れました。",
+    "stopped": "「{step}」の途中で、人かサーバーが止めました。",
+    "waiting": "決まっていないペアが {pairs} あります。",
+    "running": "いまは「{step}」です。",
+    "begin": "始まり",
+    "turns": "読んだ言葉 {turns} のうち、ペアになった {paired}、"
+    "理由があってペアにならなかった {explained}。",
+    "turns_left": "読んだ言葉 {turns} のうち、ペアになった {paired}、"
+    "理由があってペアにならなかった {explained}、まだペアを作っていない {rest}。",
+    "refused": "{gates} の関門のうち {failed} を通りませんでした。",
+    "refused_later": "関門のあとに取りやめました。記録の文を見てください。",
+    "unmeasured": "{gate}：測れませんでした（{reason}）",
+    "gate": "{gate}：{value}（境 {bound}）",
+    "more_gates": "ほか {n}",
+    "unheld": "この夜の時刻にサーバーが動いていなかったか、夜の稽古が止めてありました。",
+    "known": "使えるペアは前に稽古したものと同じで、新しく学ぶことがありませんでした。",
+    "bare": "舞台にいるのは素のモデルで、稽古する声がありません。yogeiko persona train --activate",
+    "silent": "前の夜のあとに、学んでよいと言った人の会話がありませんでした。",
+    "few": "読んだ言葉 {turns} からペアが {pairs} できましたが、足りません。",
+    "most_drops": "ペアにならなかった理由でいちばん多いもの：{reason}（{n}）",
+    "kept": "できたペアは取っておき、次の夜に使います。",
+}
+JAPANESE = ReportWords(
+    steps=STEPS,
+    drops=DROPS,
+    guards=GUARDS,
+    kinds=KINDS,
+    pair_status=PAIR_STATUS,
+    signals=SIGNALS,
+    sources=SOURCES,
+    figures=FIGURES,
+    compared=AGAINST,
+    joint="・",
+    why=WHY,
+)
+
+
 def gate_name(gate: str) -> str:
-    """Return what a gate is called; `figure.who`, `drift.figure` or a figure alone."""
-    first, _, second = gate.partition(".")
-    if first == "drift":
-        return f"{FIGURES.get(second, second)}・{AGAINST['drift']}"
-    name = FIGURES.get(first, first)
-    return f"{name}・{AGAINST.get(second, second)}" if second else name
+    """Return what a gate is called in the morning report."""
+    return JAPANESE.gate(gate)
 
 
 def duration(seconds: float | None) -> str:

@@ -1,84 +1,91 @@
 """Why a night ended as it did, in sentences an operator reads before anything else."""
 
 from rlaif.report import NightSummary
-from rlaif.report_texts import DROPS, STEPS, gate_name, number
+from rlaif.report_texts import JAPANESE, number
+from rlaif.report_words import ReportWords
 
 _MOST = 6
 
 
-def reasons(summary: NightSummary, *, commands: bool = True) -> list[str]:
-    """Return one to a few Japanese sentences, the weightiest first.
+def reasons(
+    summary: NightSummary, words: ReportWords = JAPANESE, *, commands: bool = True
+) -> list[str]:
+    """Return one to a few sentences, the weightiest first.
 
     `commands`: whether to name what to type next; a page has buttons for it.
     """
+    why = words.why
     match summary.status:
         case "published":
             return [
-                f"{len(summary.gates)} の関門をすべて通りました。",
-                f"お客さまのペア {summary.trained_pairs} で稽古しました。",
-                *(["戻すには yogeiko adapter rollback。"] if commands else []),
+                why["published"].format(gates=len(summary.gates)),
+                why["trained"].format(pairs=summary.trained_pairs),
+                *([why["rollback"]] if commands else []),
             ]
         case "refused":
-            return _refused(summary)
+            return _refused(summary, words)
         case "skipped":
-            return _skipped(summary)
+            return _skipped(summary, words)
         case "failed":
-            resume = f"続きから試すには yogeiko night run --date {summary.date} --resume。"
-            told = f"「{_last_step(summary)}」の途中で倒れました。"
+            resume = why["resume"].format(date=summary.date)
+            told = why["failed"].format(step=_last_step(summary, words))
             return [told, *([resume] if commands else [])]
         case "stopped":
-            return [f"「{_last_step(summary)}」の途中で、人かサーバーが止めました。"]
+            return [why["stopped"].format(step=_last_step(summary, words))]
         case "waiting":
             undecided = summary.counts.pairs_by_status.get("proposed", 0)
-            return [f"決まっていないペアが {undecided} あります。"]
+            return [why["waiting"].format(pairs=undecided)]
         case "running":
-            return [f"いまは「{_last_step(summary)}」です。"]
+            return [why["running"].format(step=_last_step(summary, words))]
 
 
-def turns_told(summary: NightSummary) -> str:
-    """Return what became of the turns, in one sentence that adds up."""
+def turns_told(summary: NightSummary, words: ReportWords = JAPANESE) -> str:
+    """Return what became of the turns, in words that add up."""
     counts = summary.counts
-    told = (
-        f"読んだ言葉 {counts.turns} のうち、ペアになった {counts.paired_turns}、"
-        f"理由があってペアにならなかった {counts.explained_turns}"
-    )
     rest = counts.unexplained_turns
-    return f"{told}、まだペアを作っていない {rest}。" if rest else f"{told}。"
+    return words.why["turns_left" if rest else "turns"].format(
+        turns=counts.turns, paired=counts.paired_turns, explained=counts.explained_turns, rest=rest
+    )
 
 
-def _refused(summary: NightSummary) -> list[str]:
+def _refused(summary: NightSummary, words: ReportWords) -> list[str]:
+    why = words.why
     failed = [gate for gate in summary.gates if not gate.passed]
     if not failed:
-        return ["関門のあとに取りやめました。記録の文を見てください。"]
+        return [why["refused_later"]]
     told = [
-        f"{gate_name(gate.gate)}：測れませんでした（{gate.detail.get('reason', '—')}）"
+        why["unmeasured"].format(gate=words.gate(gate.gate), reason=gate.detail.get("reason", "—"))
         if gate.value is None
-        else f"{gate_name(gate.gate)}：{number(gate.value)}（境 {number(gate.bound)}）"
+        else why["gate"].format(
+            gate=words.gate(gate.gate), value=number(gate.value), bound=number(gate.bound)
+        )
         for gate in failed[:_MOST]
     ]
-    more = [f"ほか {len(failed) - _MOST}"] if len(failed) > _MOST else []
-    return [f"{len(summary.gates)} の関門のうち {len(failed)} を通りませんでした。", *told, *more]
+    rest = len(failed) - _MOST
+    more = [why["more_gates"].format(n=rest)] if rest > 0 else []
+    whole = why["refused"].format(gates=len(summary.gates), failed=len(failed))
+    return [whole, *told, *more]
 
 
-def _skipped(summary: NightSummary) -> list[str]:
+def _skipped(summary: NightSummary, words: ReportWords) -> list[str]:
+    why = words.why
     if not summary.steps:
-        return ["この夜の時刻にサーバーが動いていなかったか、夜の稽古が止めてありました。"]
+        return [why["unheld"]]
     if summary.skipped_for == "known":
-        return ["使えるペアは前に稽古したものと同じで、新しく学ぶことがありませんでした。"]
+        return [why["known"]]
     if summary.skipped_for == "bare":
-        return [
-            "舞台にいるのは素のモデルで、稽古する声がありません。yogeiko persona train --activate"
-        ]
+        return [why["bare"]]
     if not summary.turns:
-        return ["前の夜のあとに、学んでよいと言った人の会話がありませんでした。"]
-    told = [f"読んだ言葉 {summary.turns} からペアが {summary.pairs} できましたが、足りません。"]
+        return [why["silent"]]
+    told = [why["few"].format(turns=summary.turns, pairs=summary.pairs)]
     if summary.counts.drops:
         reason, count = next(iter(summary.counts.drops.items()))
-        told.append(
-            f"ペアにならなかった理由でいちばん多いもの：{DROPS.get(reason, reason)}（{count}）"
-        )
-    return [*told, "できたペアは取っておき、次の夜に使います。"]
+        told.append(why["most_drops"].format(reason=words.drops.get(reason, reason), n=count))
+    return [*told, why["kept"]]
 
 
-def _last_step(summary: NightSummary) -> str:
-    return STEPS.get(summary.steps[-1].step, summary.steps[-1].step) if summary.steps else "始まり"
+def _last_step(summary: NightSummary, words: ReportWords) -> str:
+    if not summary.steps:
+        return words.why["begin"]
+    last = summary.steps[-1].step
+    return words.steps.get(last, last)

@@ -1,6 +1,6 @@
 """What may be learnt from: the one place where consent is applied."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
@@ -34,6 +34,16 @@ class Limits:
         return allowed and turn.created_at >= self.consent_at and turn.created_at > self.oldest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """What operators said of replies, by reply; `wrong`: those in which they corrected a fact."""
+
+    edits: Mapping[str, ReviewRow]
+    verdicts: Mapping[str, ReviewRow]
+    resolved: Mapping[str, Sequence[ConflictRow]]
+    wrong: Collection[str]
+
+
 def list_learnable(
     session: Session,
     *,
@@ -62,8 +72,12 @@ def list_learnable(
     kept_out = frozenset[str]() if with_excluded else excluded_among(session, turns)
     said = {turn_id for turn_id, _, _, _ in found}
     own = [turn for talk in talks.values() for turn in talk if turn.id in said]
-    edits, resolved = _edits(session, own), _resolved(session, own)
-    wrong = _wrong_of_fact(session, own)
+    words = _Words(
+        edits=_edits(session, own),
+        verdicts=_verdicts(session, own),
+        resolved=_resolved(session, own),
+        wrong=_wrong_of_fact(session, own),
+    )
     learnable = []
     for turn_id, conversation, visitor, consent_at in found:
         talk = talks[conversation]
@@ -77,8 +91,8 @@ def list_learnable(
                 created_at=talk[index].created_at,
                 turns=history_of(talk[:index], limits, history_turns),
                 user_text=talk[index].text,
-                replies=_replies(talk[index], edits, resolved, wrong),
-                evidence_at=_evidence_at(talk[index], edits, resolved),
+                replies=_replies(talk[index], words),
+                evidence_at=_evidence_at(talk[index], words),
             )
         )
     return learnable
@@ -147,12 +161,7 @@ def history_of(before: Sequence[TurnRow], limits: Limits, most: int) -> tuple[Li
     return tuple(reversed(lines))
 
 
-def _replies(
-    turn: TurnRow,
-    edits: dict[str, ReviewRow],
-    resolved: dict[str, list[ConflictRow]],
-    wrong: Collection[str],
-) -> tuple[LearnableReply, ...]:
+def _replies(turn: TurnRow, words: _Words) -> tuple[LearnableReply, ...]:
     finished = [reply for reply in turn.replies if reply.status == "done" and not reply.safety]
     # Nobody asked for a duel's second answer: that it stands there is no dislike of the first.
     several = sum(reply.origin != "duel" for reply in finished) > 1
@@ -163,37 +172,36 @@ def _replies(
             facts=tuple(reply.facts),
             adapter=reply.adapter_id,
             shown=reply.variant == turn.shown,
-            signals=_signals(
-                reply, edited=reply.id in edits, shown=reply.variant == turn.shown, several=several
-            ),
-            edit_id=f"edit-{edits[reply.id].id}" if reply.id in edits else None,
-            edit=edits[reply.id].text if reply.id in edits else None,
+            signals=_signals(reply, words, shown=reply.variant == turn.shown, several=several),
+            edit_id=f"edit-{words.edits[reply.id].id}" if reply.id in words.edits else None,
+            edit=words.edits[reply.id].text if reply.id in words.edits else None,
             settled={
                 one_of(row.signal, _SIGNALS): one_of(row.resolution or "", RESOLUTIONS)
-                for row in resolved.get(reply.id, ())
+                for row in words.resolved.get(reply.id, ())
             },
-            wrong_of_fact=reply.id in wrong,
+            wrong_of_fact=reply.id in words.wrong,
         )
         for reply in finished
     )
 
 
 def _signals(
-    reply: ReplyRow, *, edited: bool, shown: bool, several: bool
+    reply: ReplyRow, words: _Words, *, shown: bool, several: bool
 ) -> frozenset[ReplySignal]:
     signals: set[ReplySignal] = set()
     if several and reply.origin != "duel":
         signals.add("kept" if shown else "regenerated_away")
-    if edited:
+    if reply.id in words.edits:
         signals.add("edited")
+    if reply.id in words.verdicts:
+        good = words.verdicts[reply.id].text == "good"
+        signals.add("operator_good" if good else "operator_bad")
     if reply.feedback is not None:
         signals.add("thumb_up" if reply.feedback.thumb == "up" else "thumb_down")
     return frozenset(signals)
 
 
-def _evidence_at(
-    turn: TurnRow, edits: dict[str, ReviewRow], resolved: dict[str, list[ConflictRow]]
-) -> datetime | None:
+def _evidence_at(turn: TurnRow, words: _Words) -> datetime | None:
     """Return when the newest verdict of a person on the turn's finished replies was given."""
     moments: list[datetime] = []
     for reply in turn.replies:
@@ -203,9 +211,9 @@ def _evidence_at(
             moments.append(reply.finished_at or reply.created_at)
         if reply.feedback is not None:
             moments.append(reply.feedback.at)
-        if reply.id in edits:
-            moments.append(edits[reply.id].at)
-        moments += [row.resolved_at for row in resolved.get(reply.id, ()) if row.resolved_at]
+        moments += [said[reply.id].at for said in (words.edits, words.verdicts) if reply.id in said]
+        resolved = words.resolved.get(reply.id, ())
+        moments += [row.resolved_at for row in resolved if row.resolved_at]
     return max(moments, default=None)
 
 
@@ -228,19 +236,24 @@ def _edits(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:
 
     What corrects a fact belongs on the card: it is proposed there and never becomes a pair.
     """
+    style = ReviewRow.route.is_distinct_from("fact")
+    return _newest(session, turns, ReviewRow.kind == "edit", style)
+
+
+def _verdicts(session: Session, turns: Iterable[TurnRow]) -> dict[str, ReviewRow]:
+    """Return the newest quick verdict on each reply, whoever gave it."""
+    return _newest(session, turns, ReviewRow.kind == "verdict")
+
+
+def _newest(
+    session: Session, turns: Iterable[TurnRow], *kind: ColumnElement[bool]
+) -> dict[str, ReviewRow]:
+    """Return the newest review of a kind that stands, by reply."""
     newest: dict[str, ReviewRow] = {}
     for some in batches(reply.id for turn in turns for reply in turn.replies):
-        wanted = (
-            select(ReviewRow)
-            .where(
-                ReviewRow.reply_id.in_(some),
-                ReviewRow.kind == "edit",
-                ReviewRow.route.is_distinct_from("fact"),
-                standing(),
-            )
-            .order_by(ReviewRow.id)
-        )
-        newest.update((str(row.reply_id), row) for row in session.scalars(wanted))
+        wanted = select(ReviewRow).where(ReviewRow.reply_id.in_(some), *kind, standing())
+        rows = session.scalars(wanted.order_by(ReviewRow.id))
+        newest.update((str(row.reply_id), row) for row in rows)
     return newest
 
 

@@ -24,7 +24,8 @@ FaultKind = Literal["fact", "style"]
 """What a correction mends: what she says, or how she says it."""
 ComparisonVerdict = Literal["chosen", "rejected", "tie", "none"]
 """Which reply of a pair a judge preferred; `none`: its answers could not be read."""
-ReplySignal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited"]
+QuickSignal = Literal["operator_good", "operator_bad"]
+ReplySignal = Literal["thumb_up", "thumb_down", "regenerated_away", "kept", "edited", QuickSignal]
 Resolution = Literal["visitor", "evaluator"]
 """Whose word counts in a conflict: the visitor's signal, or the evaluator's score."""
 Line = tuple[Literal["user", "assistant"], str]
@@ -352,7 +353,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnableReply:
-    """A finished variant of a turn with its visitor's verdicts.
+    """A finished variant of a turn with the verdicts of its visitor and of operators.
 
     `edit` is the text that an operator put in its place, `edit_id` names it as an option.
     `settled`: signals that an operator weighed against the evaluator's score, and how.
@@ -376,8 +377,8 @@ class LearnableTurn:
     """A turn the night may read, with its finished variants in order, one of them shown.
 
     `turns` is the visible talk before it, oldest first, as far back as it may be learnt from.
-    `evidence_at`: when a person last said something of its replies: an edit, a thumb, another
-    variant, a conflict resolved; None when nobody did.
+    `evidence_at`: when a person last said something of its replies: an edit, a verdict, a thumb,
+    another variant, a conflict resolved; None when nobody did.
     """
 
     visitor_id: str

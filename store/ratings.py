@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.batches import batches
 from store.night_records import TrustRecord
-from store.night_tables import NightRewardRow, NightTrustRow, ReviewRow, ScoreRow
+from store.night_tables import NightRewardRow, NightStepRow, NightTrustRow, ReviewRow, ScoreRow
 from store.rewards import trust_record
 from store.scores import METRIC_COLUMNS, load_scores
 from store.standing import standing
@@ -36,6 +36,33 @@ class RatedReply:
     reply_id: str
     evaluator: Mapping[str, float] | None
     ratings: Mapping[str, tuple[Rating, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingsState:
+    """What tells whether ratings, scores or nights have changed; equal: they have not.
+
+    A retraction is a review of its own; an erasure takes reviews away, whose ids may come again.
+    """
+
+    reviews: int
+    newest_review: tuple[int, datetime] | None
+    newest_score: int | None
+    newest_trust: str | None
+    newest_step: datetime | None
+
+
+def ratings_state(session: Session) -> RatingsState:
+    """Return the state of everything that agreement is measured on, without reading it."""
+    newest = select(ReviewRow.id, ReviewRow.at).order_by(ReviewRow.id.desc()).limit(1)
+    row = session.execute(newest).one_or_none()
+    return RatingsState(
+        reviews=session.scalar(select(func.count(ReviewRow.id))) or 0,
+        newest_review=None if row is None else (row.id, row.at),
+        newest_score=session.scalar(select(func.max(ScoreRow.id))),
+        newest_trust=session.scalar(select(func.max(NightTrustRow.night_date))),
+        newest_step=session.scalar(select(func.max(NightStepRow.finished_at))),
+    )
 
 
 def paired_ratings(session: Session, evaluator: str, since: datetime) -> list[RatedReply]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.agreement import agreement_report, metric_report, night_judge
+from app.agreement import metric_report, night_judge
 from app.agreement_json import metric_json, report_json
 from app.api_json import Json
 from app.console.door import Reviewer
@@ -21,7 +21,8 @@ EvaluatorName = Annotated[str | None, Query(max_length=200)]
 def read_agreement(console: Console, who: Reviewer, evaluator: EvaluatorName = None) -> Json:
     """All twelve metrics; of the evaluator that picks pairs unless another is named."""
     judge = night_judge(console.settings, console.database, evaluator)
-    return report_json(agreement_report(console.settings, console.database, judge, console.now()))
+    report = console.agreement.report(console.settings, console.database, judge, console.now())
+    return report_json(report)
 
 
 @router.get("/agreement/{metric}")

@@ -5,13 +5,15 @@ from datetime import date, timedelta
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
+from app.agreement import night_judge
+from app.agreement_json import estimate_json
 from app.api_json import Json
 from app.console.door import Reviewer
-from app.console.night_json import day_json, running_json
-from app.console.parts import Console
+from app.console.night_json import day_json, night_words, running_json
+from app.console.parts import Console, Spoken
 from app.night_service import schedule
 from rlaif.gate_sides import gate_group
-from rlaif.report_texts import gate_name
+from rlaif.report_words import ReportWords
 from scheduler.calendar import next_appointment
 from store.adapters import active_adapter, list_deployments
 from store.gate_results import list_gate_results
@@ -26,9 +28,9 @@ _WORTH_TELLING = 0.8
 
 
 @router.get("/home")
-def read_home(console: Console, who: Reviewer) -> Json:
+def read_home(console: Console, who: Reviewer, spoken: Spoken) -> Json:
     """Last night, what waits, what speaks, what alarmed in the last day."""
-    now, settings = console.now(), console.settings.night
+    now, settings, words = console.now(), console.settings.night, night_words(spoken)
     ours = console.night is not None and console.night.child.running
     with console.database.reading() as session:
         last = _last_night(session)
@@ -38,7 +40,7 @@ def read_home(console: Console, who: Reviewer) -> Json:
         active = active_adapter(session)
         since = None if active is None else in_production_since(session, active)
         newest = next(iter(list_deployments(session)), None)
-        running = running_json(session, ours=ours, now=now)
+        running = running_json(session, words, ours=ours, now=now)
     asked = waiting.asked_at
     deadline = None if asked is None else asked + timedelta(hours=settings.deadline_hours)
     coming = next_appointment(schedule(settings), now).at if settings.enabled else None
@@ -63,8 +65,29 @@ def read_home(console: Console, who: Reviewer) -> Json:
             "safety_before": alarms.safety_before,
             "taken_back": alarms.taken_back,
             "tainted": alarms.tainted,
-            "drift": [_drift_json(gate) for gate in gates if _is_drifting(gate)],
+            "drift": [_drift_json(gate, words) for gate in gates if _is_drifting(gate)],
         },
+    }
+
+
+@router.get("/home/agreement")
+def read_fallen(console: Console, who: Reviewer) -> Json:
+    """The metrics on which agreement fell; apart, because measuring it takes about a second."""
+    judge = night_judge(console.settings, console.database)
+    report = console.agreement.report(console.settings, console.database, judge, console.now())
+    return {
+        "fallen": [
+            {
+                "metric": one.metric,
+                "with": side,
+                "before": estimate_json(fall.before),
+                "newest": estimate_json(fall.newest),
+                "p_value": fall.p_value,
+            }
+            for one in report.metrics.values()
+            for side, fall in (("evaluator", one.drift), ("people", one.people_drift))
+            if fall.verdict == "fallen"
+        ]
     }
 
 
@@ -85,10 +108,10 @@ def _is_drifting(gate: GateRecord) -> bool:
     return not gate.passed or (gate.value or 0.0) >= _WORTH_TELLING * (gate.bound or 1.0)
 
 
-def _drift_json(gate: GateRecord) -> Json:
+def _drift_json(gate: GateRecord, words: ReportWords) -> Json:
     return {
         "gate": gate.gate,
-        "name": gate_name(gate.gate),
+        "name": words.gate(gate.gate),
         "passed": gate.passed,
         "value": gate.value,
         "low": gate.low,

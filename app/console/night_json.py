@@ -7,25 +7,24 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.api_json import Json
+from app.messages import Language
 from rlaif.gate_sides import gate_group, gate_neutral, gate_side
 from rlaif.night_progress import NightProgress, progress_of
 from rlaif.report import report_json, summarise_night, with_files
-from rlaif.report_texts import (
-    DROPS,
-    GUARDS,
-    KINDS,
-    PAIR_STATUS,
-    SIGNALS,
-    SOURCES,
-    STEPS,
-    gate_name,
-)
+from rlaif.report_texts import JAPANESE, STEPS
+from rlaif.report_texts_english import ENGLISH
 from rlaif.report_why import reasons, turns_told
+from rlaif.report_words import ReportWords
 from store.night_days import NightDay
 from store.night_records import Night
 from store.nights import list_nights
 
 STEP_ORDER: tuple[str, ...] = tuple(STEPS)
+
+
+def night_words(spoken: Language) -> ReportWords:
+    """What a night's things are called in a language."""
+    return ENGLISH if spoken == "en" else JAPANESE
 
 
 def day_json(day: NightDay) -> Json:
@@ -37,8 +36,8 @@ def day_json(day: NightDay) -> Json:
     }
 
 
-def report_of(session: Session, date: str, nights_folder: Path) -> Json:
-    """The morning report with Japanese names of what it counts, and why it ended as it did.
+def report_of(session: Session, date: str, nights_folder: Path, words: ReportWords) -> Json:
+    """The morning report with the names of what it counts, and why it ended as it did.
 
     Raises NightError when there was no such night.
     """
@@ -46,7 +45,7 @@ def report_of(session: Session, date: str, nights_folder: Path) -> Json:
     gates = [
         {
             **asdict(gate),
-            "name": gate_name(gate.gate),
+            "name": words.gate(gate.gate),
             "group": gate_group(gate.gate),
             "side": gate_side(gate.gate, gate.bound),
             "neutral": gate_neutral(gate.gate),
@@ -56,21 +55,13 @@ def report_of(session: Session, date: str, nights_folder: Path) -> Json:
     return {
         **report_json(summary),
         "gates": gates,
-        "why": reasons(summary, commands=False),
-        "turns_told": turns_told(summary),
-        "names": {
-            **DROPS,
-            **{f"guard_{key}": name for key, name in GUARDS.items()},
-            **{f"kind_{key}": name for key, name in KINDS.items()},
-            **{f"pair_{key}": name for key, name in PAIR_STATUS.items()},
-            **{f"signal_{key}": name for key, name in SIGNALS.items()},
-            **{f"source_{key}": name for key, name in SOURCES.items()},
-            **{f"step_{key}": name for key, name in STEPS.items()},
-        },
+        "why": reasons(summary, words, commands=False),
+        "turns_told": turns_told(summary, words),
+        "names": words.names(),
     }
 
 
-def running_json(session: Session, *, ours: bool, now: datetime) -> Json:
+def running_json(session: Session, words: ReportWords, *, ours: bool, now: datetime) -> Json:
     """The night under way with its pace, `night` None where none is.
 
     `ours`: this server runs it and can stop it.
@@ -94,7 +85,7 @@ def running_json(session: Session, *, ours: bool, now: datetime) -> Json:
             for step in present.steps
             if step.finished_at is not None
         ],
-        "order": [{"step": step, "name": STEPS.get(step, step)} for step in STEP_ORDER],
+        "order": [{"step": step, "name": words.steps.get(step, step)} for step in STEP_ORDER],
     }
 
 

@@ -10,8 +10,8 @@ from app.console.bodies import Body
 from app.console.door import Admin, Reviewer
 from app.console.errors import ConsoleError
 from app.console.night_control import next_day, run_night_now, stop_night
-from app.console.night_json import day_json, report_of, running_json
-from app.console.parts import Console, ConsoleParts
+from app.console.night_json import day_json, night_words, report_of, running_json
+from app.console.parts import Console, ConsoleParts, Spoken
 from app.night_service import schedule
 from rlaif.errors import NightError
 from scheduler.calendar import next_appointment
@@ -48,20 +48,21 @@ def read_nights(console: Console, who: Reviewer, month: _Month = None) -> Json:
 
 
 @router.get("/nights/running")
-def read_running(console: Console, who: Reviewer) -> Json:
+def read_running(console: Console, who: Reviewer, spoken: Spoken) -> Json:
     """Where the running night is, and what would be run next."""
     ours = console.night is not None and console.night.child.running
     with console.database.reading() as session:
-        running = running_json(session, ours=ours, now=console.now())
+        running = running_json(session, night_words(spoken), ours=ours, now=console.now())
     return {**running, **_appointment(console)}
 
 
 @router.get("/nights/{date}")
-def read_night(console: Console, who: Reviewer, date: _Date) -> Json:
+def read_night(console: Console, who: Reviewer, date: _Date, spoken: Spoken) -> Json:
     """The morning report of a night."""
+    folder, words = console.settings.nights_folder, night_words(spoken)
     with console.database.reading() as session:
         try:
-            return report_of(session, date, console.settings.nights_folder)
+            return report_of(session, date, folder, words)
         except NightError as error:
             raise ConsoleError("night_unknown", status=404, date=date) from error
 

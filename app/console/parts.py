@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.agreement_memory import AgreementMemory
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.console.login_cookies import LoginCookies
@@ -34,6 +35,7 @@ class ConsoleParts:
     exports: ExportJobs
     rehearsal: RehearsalService
     sheets: SheetMaker
+    agreement: AgreementMemory
     now: Callable[[], datetime] = utc_now
 
     @property

@@ -13,9 +13,13 @@ from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
 from rlaif.metrics import METRIC_KEYS
 from rlaif.pair_proposals import ProposalSettings
 from rlaif.pairs import PairSettings
-from store.night_records import Resolution
+from store.night_records import NewReview, Resolution
 from store.night_tables import CandidateRow, ReviewRow
 from store.pair_queue import list_conflicts, resolve_conflict
+from store.records import NewReply, ReplyEnd
+from store.replies import finish_reply
+from store.reviews import append_review, retract_review
+from store.turns import append_variant
 from tests.rlaif.night_kit import Bench
 from tests.rlaif.night_runs import (
     DAY,
@@ -80,6 +84,32 @@ def test_an_edit_after_the_night_pairs_the_turn_the_next_night(bench: Bench) -> 
         nights = session.scalars(select(CandidateRow.night_date).distinct()).all()
     assert nights == [FIRST], "a turn that is read again is not answered again"
     assert [one.id for one in trainable_pairs(bench) if one.turn_id == turn] == [pair.id]
+
+
+@pytest.mark.parametrize("stands", [True, False], ids=["standing", "taken back"])
+def test_quick_verdicts_on_two_variants_pair_them(bench: Bench, stands: bool) -> None:
+    run(bench, FIRST)
+    turn, bad = next(iter(shown_replies(bench).items()))
+    bench.now += DAY
+    at = bench.now - timedelta(hours=1)
+    # Of a duel, so that nothing but the verdicts speaks for either.
+    other = NewReply(origin="duel", adapter=None, seed=1, sampling={})
+    end = ReplyEnd(status="done", text="それは、よいお話でございますわね。")
+    with bench.database.session() as session:
+        good = append_variant(session, turn, other, now=at).replies[-1].id
+        finish_reply(session, good, end, now=at)
+        for reply, text in ((good, "good"), (bad, "bad")):
+            said = NewReview(operator="op", kind="verdict", reply_id=reply, text=text)
+            review = append_review(session, said, now=at)
+            if not stands:
+                retract_review(session, review.id, "op", note=None, now=at)
+
+    run(bench, SECOND)
+
+    told = [
+        (one.turn_id, one.chosen_id, one.rejected_id, one.source) for one in pairs_of(bench, SECOND)
+    ]
+    assert told == ([(turn, good, bad, "verdict")] if stands else [])
 
 
 def test_a_corrected_fact_gives_no_pair(bench: Bench) -> None:

@@ -171,6 +171,44 @@ def test_thumbs_of_two_variants_make_a_pair() -> None:
     assert (ours.chosen_id, ours.rejected_id, ours.source) == ("up", "down", "thumb")
 
 
+def test_an_operators_verdict_outweighs_what_the_visitor_did() -> None:
+    """The visitor went from the first to the second and liked it; the operator did not."""
+    turn = group(
+        "turn",
+        [
+            option("first", STOCK, 3.0, "regenerated_away", "operator_good", kind="reply"),
+            option("second", WALK, 3.5, "kept", "thumb_up", "operator_bad", kind="reply"),
+        ],
+    )
+    (ours,) = pair(turn).pairs
+    assert (ours.chosen_id, ours.rejected_id, ours.source) == ("first", "second", "verdict")
+
+
+def test_a_verdict_alone_takes_its_side_and_the_scores_the_other() -> None:
+    bad = group("t1", [option("a", STOCK, 3.0, "operator_bad", kind="reply"), *three(2.9, 1, 8.0)])
+    (ours,) = pair(bad).pairs
+    assert (ours.chosen_id, ours.rejected_id, ours.source) == ("o2", "a", "verdict")
+    good = group("t2", [option("b", WALK, 7.0, "operator_good", kind="reply"), *three(9.0, 1, 8)])
+    (ours,) = pair(good).pairs
+    assert (ours.chosen_id, ours.rejected_id, ours.source) == ("b", "o1", "verdict")
+    again = replace(good, evidence_only=True)
+    assert [one.source for one in pair(again).pairs] == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rejected"), [("operator_bad", "disputed"), ("operator_good", "poor")]
+)
+def test_a_verdict_settles_what_would_be_a_conflict(verdict: str, rejected: str) -> None:
+    liked = option("disputed", BREAD, 9.0, "thumb_down", kind="reply")
+    others = [option("made", WALK, 5.0), option("poor", STOCK, 1.0)]
+    assert [one.reply_id for one in pair(group("turn", [liked, *others])).conflicts] == ["disputed"]
+    said = replace(liked, signals=liked.signals | {verdict})  # type: ignore[arg-type]
+    made = pair(group("turn", [said, *others]))
+    assert made.conflicts == ()
+    (ours,) = made.pairs
+    assert (ours.rejected_id, ours.source) == (rejected, "verdict")
+
+
 def test_a_thumb_alone_takes_its_side_and_the_scores_the_other() -> None:
     down = group("t1", [option("a", STOCK, 3.0, "thumb_down", kind="reply"), *three(2.9, 1, 8.0)])
     (ours,) = pair(down).pairs

@@ -15,7 +15,7 @@ from store.night_tables import ReviewRow
 from store.pair_queue import list_conflicts, resolve_conflict, save_conflicts
 from store.records import ReplyEnd, SafetyCatch, Turn
 from store.replies import begin_reply, finish_reply
-from store.reviews import append_review
+from store.reviews import append_review, restore_review, retract_review
 from store.turns import append_variant, set_feedback, set_learn, show_variant, supersede_from
 from store.visitors import Owner, set_consent
 from tests.store.rehearsal import claim, talk
@@ -247,3 +247,33 @@ def test_the_newest_verdict_of_a_person_dates_the_evidence(
         resolve_conflict(session, list_conflicts(session)[0].id, "visitor", "op", at[8])
         assert evidence() == [at[8], None]
         assert _learnable(session, now)[0].replies[0].settled == {"thumb_down": "visitor"}
+
+
+def test_the_newest_standing_verdict_of_an_operator_is_a_signal(
+    database: Database, now: datetime
+) -> None:
+    at = [now + timedelta(minutes=minute) for minute in range(5)]
+    with database.session() as session:
+        _, (turn, _) = talk(session, now, ("朝", "おはよう。"), ("夜", "こんばんは。"))
+        reply = turn.replies[0].id
+
+        def heard() -> tuple[set[str], datetime | None]:
+            said, silent = _learnable(session, now)
+            assert (silent.shown.signals, silent.evidence_at) == (frozenset(), None)
+            return set(said.shown.signals), said.evidence_at
+
+        given = [
+            append_review(
+                session,
+                NewReview(operator=who, kind="verdict", reply_id=reply, text=text),
+                now=moment,
+            )
+            for who, text, moment in (("one", "good", at[1]), ("two", "bad", at[2]))
+        ]
+        assert heard() == ({"operator_bad"}, at[2])
+        retract_review(session, given[1].id, "two", note=None, now=at[3])
+        assert heard() == ({"operator_good"}, at[1])
+        retract_review(session, given[0].id, "one", note=None, now=at[3])
+        assert heard() == (set(), None)
+        restore_review(session, given[0].id, "one", note=None, now=at[4])
+        assert heard() == ({"operator_good"}, at[1])

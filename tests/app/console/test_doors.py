@@ -68,6 +68,7 @@ FOR_REVIEWERS = {
     ("POST", "/api/console/proposals"),
     ("GET", "/api/console/me"),
     ("GET", "/api/console/home"),
+    ("GET", "/api/console/home/agreement"),
     ("GET", "/api/console/nights"),
     ("GET", "/api/console/nights/running"),
     ("GET", "/api/console/nights/{date}"),

@@ -1,5 +1,6 @@
 """The nights of the console: figures equal SQL, running and stopping leave their marks."""
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,6 +94,17 @@ def test_a_refused_night_names_the_gates_that_failed(house: House, reviewer: Tes
     failed = {one["gate"] for one in report["gates"] if not one["passed"]}
     assert failed == {"voice.active", "gate_score.anchor"}
     assert any("口調・対 現役" in line for line in report["why"])
+
+
+def test_an_english_page_is_told_in_english(house: House, reviewer: TestClient) -> None:
+    _make(house, "refused")
+    english = {"Accept-Language": "en"}
+    report = reviewer.get(f"/api/console/nights/{DATE}", headers=english).json()
+    japanese = re.compile("[ぁ-んァ-ヶ一-龯]")
+    told = [*report["why"], report["turns_told"], *report["names"].values()]
+    told += [one["name"] for one in report["gates"]]
+    assert not [text for text in told if japanese.search(text)]
+    assert any("voice · against the version before" in line for line in report["why"])
 
 
 def test_unknown_dates_are_refused_with_a_sentence(reviewer: TestClient) -> None:

@@ -4,9 +4,9 @@ import { fill, h, icon } from "../../shared/dom.js";
 import { addTexts, dayOf, language, t } from "../../shared/texts.js";
 import { get } from "../api.js";
 import { statusMark } from "../nights/calendar.js";
-import { figure, gateName } from "../nights/gates.js";
+import { figure } from "../nights/gates.js";
 import { hashOf } from "../place.js";
-import { attempt, count, when } from "../ui.js";
+import { attempt, count, metricName, number, when } from "../ui.js";
 import { who } from "../versions/history.js";
 import { wordsOf } from "../words.js";
 
@@ -17,12 +17,28 @@ export async function open(root) {
   await Promise.all([addTexts(wordsOf("nights")), addTexts(wordsOf("versions"))]);
   const place = h("div", { class: "morning" });
   root.append(place);
+  let more = { queue: null, fallen: [] };
+  const draw = (answer) =>
+    fill(
+      place,
+      lastNight(answer),
+      waiting(answer.waiting, more.queue),
+      production(answer.production),
+      alarms(answer.alarms, more.fallen),
+    );
+  // What has to be measured comes a moment later and keeps nobody waiting.
+  const measure = async (answer) => {
+    const [queue, agreement] = await Promise.all([attempt(() => get("queue")), attempt(() => get("home/agreement"))]);
+    more = { queue: queue ?? more.queue, fallen: agreement?.fallen ?? more.fallen };
+    draw(answer);
+  };
   const load = async () => {
     const answer = await attempt(() => get("home"));
-    if (answer) fill(place, lastNight(answer), waiting(answer.waiting), production(answer.production), alarms(answer.alarms));
+    if (answer) await measure(answer);
   };
   const first = await get("home");
-  fill(place, lastNight(first), waiting(first.waiting), production(first.production), alarms(first.alarms));
+  draw(first);
+  void measure(first);
   const timer = setInterval(() => void load(), OFTEN_MS);
   return { keys: [], close: () => clearInterval(timer) };
 }
@@ -69,13 +85,15 @@ function lastNight({ night, running, next_at: next }) {
   return card("night", t("home.last_night"), link, ...lines);
 }
 
-function waiting({ pairs, deadline, conflicts, proposals }) {
+function waiting({ pairs, deadline, conflicts, proposals }, queue) {
+  const replies = queue?.left ?? null;
   const rows = [
+    [replies, t("home.replies"), hashOf("queue"), queue?.today ? t("home.reviewed_today", { n: count(queue.today) }) : ""],
     [pairs, t("home.pairs"), hashOf("pairs"), deadline ? t("home.until", { at: when(deadline) }) : ""],
     [conflicts, t("home.conflicts"), hashOf("replies", { conflict: "true" }), t("home.conflicts_note")],
     [proposals, t("home.proposals"), hashOf("facts"), ""],
   ];
-  const all = pairs + conflicts + proposals;
+  const all = replies !== 0 || pairs + conflicts + proposals;
   return card(
     "waiting",
     t("home.waiting"),
@@ -88,7 +106,7 @@ function waiting({ pairs, deadline, conflicts, proposals }) {
         h(
           "li",
           {},
-          h("a", { href, class: number ? "wait" : "wait wait-none" }, h("strong", { class: "wait-count" }, count(number)), h("span", {}, name)),
+          h("a", { href, class: number ? "wait" : "wait wait-none" }, h("strong", { class: "wait-count" }, number === null ? "…" : count(number)), h("span", {}, name)),
           note && number ? h("small", { class: "soft" }, note) : null,
         ),
       ),
@@ -107,15 +125,16 @@ function production({ adapter, since, who: by, why }) {
   );
 }
 
-function alarms({ safety, safety_before: before, taken_back: back, tainted, drift }) {
+function alarms({ safety, safety_before: before, taken_back: back, tainted, drift }, fallen) {
   const caught = Object.values(safety).reduce((sum, one) => sum + one, 0);
   const lines = [
     back ? ["warn", t("home.taken_back", { n: count(back) })] : null,
     tainted ? ["warn", t("home.tainted", { n: count(tainted) })] : null,
     ...drift.map((gate) => [
       gate.passed ? "chart" : "warn",
-      t("home.drift", { name: gateName(gate), value: figure(gate.value), bound: figure(gate.bound), low: figure(gate.low), high: figure(gate.high) }),
+      t("home.drift", { name: gate.name, value: figure(gate.value), bound: figure(gate.bound), low: figure(gate.low), high: figure(gate.high) }),
     ]),
+    ...fallen.map((one) => ["warn", fallenLine(one)]),
     caught ? ["shield", t("home.safety", { n: count(caught), before: count(before) })] : null,
   ].filter(Boolean);
   const link = caught ? { href: hashOf("replies", { safety: "true" }), text: t("home.to_safety") } : null;
@@ -128,6 +147,12 @@ function alarms({ safety, safety_before: before, taken_back: back, tainted, drif
       : h("p", { class: "card-lead" }, t("home.no_alarms")),
     caught ? h("p", { class: "soft" }, categories(safety)) : null,
   );
+}
+
+function fallenLine({ metric, with: side, before, newest }) {
+  const estimate = (one) => `${number(one.value)} [${number(one.low)}, ${number(one.high)}]`;
+  const text = t(`home.fallen_${side}`, { name: metricName(metric), before: estimate(before), newest: estimate(newest) });
+  return h("a", { href: hashOf("agreement", { metric }) }, text);
 }
 
 function categories(safety) {

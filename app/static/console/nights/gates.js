@@ -10,15 +10,6 @@ const WIDTH = 180;
 const LEFT = 1.5;
 const RIGHT = 2.5;
 
-/** What a gate is called: Japanese from the server, else its own name made readable. */
-export function gateName(gate) {
-  if (language() === "ja") return gate.name;
-  const [figure, against] = gate.gate.split(".");
-  const words = (text) => text.replaceAll("_", " ");
-  if (figure === "drift") return `${words(against)} · ${t("nights.against_drift")}`;
-  return against ? `${words(figure)} · ${t("nights.against", { who: against })}` : words(figure);
-}
-
 /** A figure with at most three digits that matter. */
 export function figure(value) {
   if (value === null || value === undefined) return "–";
@@ -62,7 +53,7 @@ function rowOf(gate) {
   return h(
     "div",
     { class: `gate ${gate.passed ? "gate-passed" : "gate-failed"}` },
-    h("span", { class: "gate-name" }, gateName(gate), reason ? h("small", { class: "soft" }, reason) : null),
+    h("span", { class: "gate-name" }, gate.name, reason ? h("small", { class: "soft" }, reason) : null),
     gate.value === null ? h("span", { class: "soft" }, t("nights.unmeasured")) : lineOf(gate),
     h(
       "span",
@@ -125,7 +116,7 @@ export function gateTable(gates) {
         cell: (gate) =>
           chip(t(gate.passed ? "nights.passed" : "nights.failed"), gate.passed ? "good" : "bad"),
       },
-      { title: t("nights.gate"), cell: gateName },
+      { title: t("nights.gate"), cell: (gate) => gate.name },
       { title: t("nights.group"), cell: (gate) => t(`nights.group_${gate.group}`) },
       { title: t("nights.value"), align: "number", cell: (gate) => figure(gate.value) },
       {

@@ -1,7 +1,7 @@
 // The morning report of one night, section by section.
 
 import { h } from "../../shared/dom.js";
-import { dayOf, language, t } from "../../shared/texts.js";
+import { dayOf, t } from "../../shared/texts.js";
 import { barChart, lineChart } from "../charts.js";
 import { hashOf } from "../place.js";
 import { chip, count, dataTable, metricName, number, panel, tabs, when } from "../ui.js";
@@ -21,7 +21,7 @@ export function duration(seconds) {
 
 /** The name of something a night counts. */
 function called(night, key, bare = key) {
-  return language() === "ja" ? (night.names[key] ?? bare) : bare.replaceAll("_", " ");
+  return night.names[key] ?? bare.replaceAll("_", " ");
 }
 
 /** The whole report. */
@@ -47,7 +47,6 @@ function head(night) {
     [t("nights.began"), when(night.started_at)],
     [t("nights.took"), duration(night.seconds)],
   ].filter(([, value]) => value && value !== "–");
-  const why = language() === "ja" ? night.why : [night.decision ?? ""].filter(Boolean);
   return h(
     "section",
     { class: `panel night-head head-of-${night.status}` },
@@ -58,7 +57,7 @@ function head(night) {
       statusMark(night.status),
     ),
     h("p", { class: "night-lead" }, t(`nights.lead_${night.status}`)),
-    h("ul", { class: "night-why" }, why.map((line) => h("li", {}, line))),
+    h("ul", { class: "night-why" }, night.why.map((line) => h("li", {}, line))),
     h(
       "dl",
       { class: "night-facts" },
@@ -70,7 +69,7 @@ function head(night) {
       night.adapter
         ? h("a", { href: hashOf("versions", { version: night.adapter }) }, t("nights.to_version"))
         : null,
-      language() === "ja" && night.decision
+      night.decision
         ? h("details", { class: "night-record" }, h("summary", {}, t("nights.record")), h("p", { class: "said" }, night.decision))
         : null,
     ),
@@ -100,7 +99,7 @@ function flow(night) {
         ),
       ),
     ),
-    h("p", { class: "soft" }, language() === "ja" ? night.turns_told : t("nights.flow_told")),
+    h("p", { class: "soft" }, night.turns_told),
   );
 }
 

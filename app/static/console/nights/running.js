@@ -1,7 +1,7 @@
 // The night that runs now, and running or stopping one by hand.
 
 import { button, h } from "../../shared/dom.js";
-import { dayOf, language, t } from "../../shared/texts.js";
+import { dayOf, t } from "../../shared/texts.js";
 import { send } from "../api.js";
 import { attempt, confirmDialog, count, number, progressBar, toast, when } from "../ui.js";
 import { duration } from "./report.js";
@@ -89,7 +89,7 @@ function progress(state) {
 
 function stepName(state, step) {
   const known = state.order.find((one) => one.step === step);
-  return language() === "ja" ? (known?.name ?? step) : step.replaceAll("_", " ");
+  return known?.name ?? step.replaceAll("_", " ");
 }
 
 function stepLine(state) {
