@@ -144,7 +144,7 @@ class ReplayJobs:
         self._change(job.id, state="speaking")
         brain = self._ready(job.adapter)
         replayed = replay(job.source, job.adapter, brain, self._chat.speaker, stop)
-        if replayed.stopped:
+        if replayed.stopped or stop.is_set():
             self._change(job.id, state="stopped")
             return
         likening = liken(job.source, replayed, job.adapter)
