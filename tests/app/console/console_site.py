@@ -17,12 +17,13 @@ DRAWN_MS = 30_000
 
 
 @contextmanager
-def running_console(home: Path) -> Iterator[Site]:
-    """Serve the real application, seeded, with a fake model on a free loopback port."""
+def running_console(home: Path, *more: str) -> Iterator[Site]:
+    """Serve the real application, seeded, with a fake model on a free loopback port; `more`: flags
+    of `tests.console_server`."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tests.console_server", "--port", str(port)]
-    server = subprocess.Popen([*command, "--home", str(home)])
+    server = subprocess.Popen([*command, "--home", str(home), *more])
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: _answers(address))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_console(tmp_path_factory.mktemp("home")) as site:
+    with running_console(tmp_path_factory.mktemp("home"), "--comparisons") as site:
         yield site
 
 
