@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,29 +21,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from app import chat_api, export_api
-from app.agreement_memory import AgreementMemory
 from app.chat_page import mount_chat_page
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.console.door import LOGIN_PAGE, Door
 from app.console.errors import ConsoleError
-from app.console.login_cookies import LoginCookies
 from app.console.messages import refusal
 from app.console.page import mount_console_page
-from app.console.parts import ConsoleParts
+from app.console.parts import ConsoleParts, build_console
 from app.console.routes import ROUTERS
-from app.console.sheet_maker import SheetMaker
 from app.errors import ChatError, ErrorCode, StartError
-from app.export_jobs import ExportJobs
 from app.guards import STATUS, Guards, GuardSettings, error_body
 from app.identity import IdentityMiddleware, VisitorCookies, ensure_key
 from app.loopback import is_loopback
 from app.messages import ERRORS, choose_language
 from app.night_service import NightService
-from app.rate_limit import RateLimiter
-from app.rehearsal_service import RehearsalService, rehearsal_settings
-from app.replay_jobs import ReplayJobs
-from app.score_answer import score_apart
 from app.settings import ServerSettings, Settings
 from store.database import Database
 from store.errors import ConflictError, NotFoundError, StoreError
@@ -53,51 +44,32 @@ from store.operators import has_operator, invite
 STATIC_FOLDER = Path(__file__).parent / "static"
 _GRACE_SECONDS = 2
 _INVITATION_LASTS = timedelta(hours=24)
-# Half of ten: a bucket that refills lets twice its size through in one span.
-_LOGIN_TRIES, _LOGIN_SECONDS = 5, 15 * 60.0
 
 logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, chat: ChatService, night: NightService | None = None) -> FastAPI:
-    """Return the application; entering its lifespan starts `chat` and then `night`, leaving closes
-    them."""
-    rehearsal = RehearsalService(rehearsal_settings(settings))
+    """Return the application; entering its lifespan starts `chat`, the console's jobs and then
+    `night`, leaving closes them."""
+    key = ensure_key(settings.secrets_folder)
+    console = build_console(settings, chat, night, key)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         chat.start()
-        console.exports.tidy()
-        sheets.open()
+        console.start()
         if night is not None:
             night.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(rehearsal.close)
+            # They may wait for a process to end.
+            await asyncio.to_thread(console.close)
             if night is not None:
-                # It may wait for a process to end.
                 await asyncio.to_thread(night.close)
-            await asyncio.to_thread(console.exports.close)
-            await asyncio.to_thread(console.replays.close)
-            await asyncio.to_thread(sheets.close)
             chat.close()
 
-    sheets = SheetMaker(chat, utc_now)
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    key = ensure_key(settings.secrets_folder)
-    console = ConsoleParts(
-        settings=settings,
-        chat=chat,
-        night=night,
-        cookies=LoginCookies(key),
-        tries=RateLimiter(times=_LOGIN_TRIES, seconds=_LOGIN_SECONDS),
-        replays=ReplayJobs(chat, partial(score_apart, settings)),
-        exports=ExportJobs(settings),
-        rehearsal=rehearsal,
-        sheets=sheets,
-        agreement=AgreementMemory(),
-    )
     app.state.chat, app.state.console = chat, console
     _add_middleware(app, console, VisitorCookies(key))
     _add_error_answers(app)

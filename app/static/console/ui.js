@@ -49,8 +49,14 @@ export function confirmDialog({ title, text, yes, kind = "danger", reason = null
       h(
         "div",
         { class: "dialog-acts" },
-        button({ text: t("common.cancel"), kind: "quiet", press: () => dialog.close() }),
-        button({ text: yes, kind, autofocus: !reason, press: accept }),
+        button({
+          text: t("common.cancel"),
+          kind: "quiet",
+          // What cannot be undone is not done by an Enter too many.
+          autofocus: !reason && kind === "danger",
+          press: () => dialog.close(),
+        }),
+        button({ text: yes, kind, autofocus: !reason && kind !== "danger", press: accept }),
       ),
     );
     dialog.addEventListener("keydown", (event) => {

@@ -20,8 +20,8 @@ export function openDialog(name, title, ...content) {
   });
   document.querySelector("#yogeiko").append(dialog);
   dialog.showModal();
-  // The heading is focused, not the first button: no answer is offered before the others.
-  dialog.querySelector("[autofocus], .dialog-title").focus();
+  // Where nothing asks for the focus the heading has it: no answer is offered before the others.
+  (dialog.querySelector("[autofocus]") ?? dialog.querySelector(".dialog-title")).focus();
   return dialog;
 }
 

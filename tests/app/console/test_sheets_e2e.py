@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 def _sheets(browser: Browser, site: Site, name: str) -> Page:
     page = open_page(browser, site)
     log_in(page, name)
-    go(page, "h", "sheets")
+    go(page, "s", "sheets")
     return page
 
 
