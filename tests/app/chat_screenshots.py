@@ -37,7 +37,7 @@ def take(address: str) -> None:
         phone.screenshot(path=FOLDER / "chat-phone.png")
         browser.close()
     for picture in FOLDER.glob("chat-*.png"):
-        _shrink(picture)
+        shrink(picture)
 
 
 def _open(browser: Browser, address: str, *, phone: bool) -> Page:
@@ -68,7 +68,7 @@ def _converse(page: Page, questions: tuple[str, ...]) -> None:
     page.wait_for_timeout(CALM_MS)
 
 
-def _shrink(picture: Path) -> None:
+def shrink(picture: Path) -> None:
     """Drop the last bit of each colour, which no eye sees and which costs a quarter."""
     with Image.open(picture) as image:
         small = ImageOps.posterize(image.convert("RGB"), 7)
