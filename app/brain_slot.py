@@ -1,5 +1,6 @@
 """Where the model will be: loaded in the background, so that the page answers at once."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -73,6 +74,9 @@ class BrainSlot:
         except Exception:
             logger.exception("The model could not be loaded; run yogeiko doctor")
         else:
+            # The model's thousands of objects stay: later collections pass them over.
+            gc.collect()
+            gc.freeze()
             with self._lock:
                 self._brain = brain
                 if self._closed.is_set():

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import logging
 import secrets
 import socket
@@ -60,6 +61,9 @@ def create_app(settings: Settings, chat: ChatService, night: NightService | None
         console.start()
         if night is not None:
             night.start()
+        # What is loaded by now stays: collections need not walk over it in the middle of a request.
+        gc.collect()
+        gc.freeze()
         try:
             yield
         finally:
