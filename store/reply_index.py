@@ -13,6 +13,7 @@ from zlib import crc32
 from sqlalchemy import (
     Connection,
     Row,
+    ScalarSelect,
     Select,
     bindparam,
     delete,
@@ -147,29 +148,8 @@ def _sources(turn_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
         .correlate(ReplyRow)
         .scalar_subquery()
     )
-    sibling, review, word = aliased(ReplyRow), aliased(ReviewRow), aliased(ReviewRow)
-    # Nobody asked for a duel's second answer.
-    asked_for = sibling.turn_id == TurnRow.id, sibling.origin != "duel"
-    variants = select(func.count()).where(*asked_for).correlate(TurnRow)
     open_conflict = exists().where(
         ConflictRow.reply_id == ReplyRow.id, ConflictRow.resolved_at.is_(None)
-    )
-    last_word = (
-        select(word.kind)
-        .where(word.target_id == review.id)
-        .order_by(word.id.desc())
-        .limit(1)
-        .correlate(review)
-        .scalar_subquery()
-    )
-    reviewed = (
-        select(func.count(review.id))
-        .where(
-            review.reply_id == ReplyRow.id,
-            review.kind.not_in(_NO_VERDICTS),
-            func.coalesce(last_word, "restore") != "retract",
-        )
-        .correlate(ReplyRow)
     )
     return (
         select(
@@ -185,9 +165,9 @@ def _sources(turn_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
             TurnRow.text_folded.label("user_text_folded"),
             ConversationRow.visitor_id,
             FeedbackRow.thumb,
-            variants.scalar_subquery().label("variants"),
+            _variants().label("variants"),
             open_conflict.label("conflict"),
-            reviewed.scalar_subquery().label("reviewed"),
+            _standing_reviews().label("reviewed"),
             ScoreRow.evaluator,
             ScoreRow.spread.label("spreads"),
             *(ScoreRow.__table__.c[metric] for metric in METRIC_COLUMNS),
@@ -205,6 +185,32 @@ def _sources(turn_ids: Sequence[str]) -> Select[*tuple[Any, ...]]:
         )
         .order_by(ReplyRow.created_at, ReplyRow.id)
     )
+
+
+def _variants() -> ScalarSelect[int]:
+    """Return how many replies a turn has; nobody asked for a duel's second answer."""
+    sibling = aliased(ReplyRow)
+    asked_for = sibling.turn_id == TurnRow.id, sibling.origin != "duel"
+    return select(func.count()).where(*asked_for).correlate(TurnRow).scalar_subquery()
+
+
+def _standing_reviews() -> ScalarSelect[int]:
+    """Return how many reviews of a reply nobody took back."""
+    review, word = aliased(ReviewRow), aliased(ReviewRow)
+    last_word = (
+        select(word.kind)
+        .where(word.target_id == review.id)
+        .order_by(word.id.desc())
+        .limit(1)
+        .correlate(review)
+        .scalar_subquery()
+    )
+    counted = select(func.count(review.id)).where(
+        review.reply_id == ReplyRow.id,
+        review.kind.not_in(_NO_VERDICTS),
+        func.coalesce(last_word, "restore") != "retract",
+    )
+    return counted.correlate(ReplyRow).scalar_subquery()
 
 
 def _insert(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> None:

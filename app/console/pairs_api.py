@@ -3,7 +3,7 @@
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.api_json import Json
@@ -43,6 +43,20 @@ Note = Annotated[str, Field(max_length=MAX_NOTE_CHARS)]
 Source = Annotated[str, Field(max_length=20)]
 
 
+class PageQuery(BaseModel):
+    """Which page of which pairs; `lang` is read elsewhere."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    night: Annotated[str, Query(pattern=r"^(newest|all|\d{4}-\d{2}-\d{2})$")] = "newest"
+    status: PairStatus | None = None
+    source: Annotated[str | None, Query(max_length=20)] = None
+    margin_above: Annotated[float | None, Query(ge=0, le=100)] = None
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = 50
+    lang: str | None = None
+
+
 class VerdictBody(Body):
     """What is decided; `proposed`: undecided again."""
 
@@ -72,23 +86,17 @@ class FoundBody(Body):
 
 
 @router.get("/pairs")
-def read_pairs(
-    console: Console,
-    who: Reviewer,
-    night: Annotated[str, Query(pattern=r"^(newest|all|\d{4}-\d{2}-\d{2})$")] = "newest",
-    status: PairStatus | None = None,
-    source: Annotated[str | None, Query(max_length=20)] = None,
-    margin_above: Annotated[float | None, Query(ge=0, le=100)] = None,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
-) -> Json:
+def read_pairs(console: Console, who: Reviewer, asked: Annotated[PageQuery, Query()]) -> Json:
     """A page of pairs, the most disputed first, and what stands above them."""
     with console.database.reading() as session:
-        date = _date_of(session, night)
+        date = _date_of(session, asked.night)
         wanted = PairFilter(
-            night=date, status=status, source=_source(source), margin_above=margin_above
+            night=date,
+            status=asked.status,
+            source=_source(asked.source),
+            margin_above=asked.margin_above,
         )
-        page = list_inbox(session, wanted, offset=offset, limit=limit)
+        page = list_inbox(session, wanted, offset=asked.offset, limit=asked.limit)
         return {
             "inbox": _inbox(console, session, date),
             "total": page.total,

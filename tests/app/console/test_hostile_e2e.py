@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.clock import utc_now
+from app.identity import VISITOR_COOKIE, VisitorCookies, ensure_key
 from app.settings import load_settings
 from app.text_rules import clean_text
 from store.database import open_database
@@ -39,9 +41,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+@dataclass(frozen=True)
+class Talk:
+    """What a visitor said and was answered: every payload by itself."""
+
+    visitor: str
+    turns: list[Turn]
+
+
 @pytest.fixture(scope="module")
-def turns(site: Site) -> list[Turn]:
-    """Return what was said: every payload by a visitor, answered by itself."""
+def talk(site: Site) -> Talk:
     assert len(PAYLOADS) == 50
     database = open_database(load_settings(site.home).database_url)
     now = utc_now() - timedelta(hours=1)
@@ -53,7 +62,12 @@ def turns(site: Site) -> list[Turn]:
             for at, one in enumerate(said)
         ]
     database.close()
-    return turns
+    return Talk(visitor=owner.visitor_id, turns=turns)
+
+
+@pytest.fixture
+def turns(talk: Talk) -> list[Turn]:
+    return talk.turns
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +97,17 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
 def _nothing_lives(page: Page, places: str) -> None:
     assert page.locator(places).count() > 0
     assert page.locator(places).locator(ALIVE).count() == 0
+
+
+def test_nothing_runs_in_the_chat_itself(page: Page, site: Site, talk: Talk) -> None:
+    cookies = VisitorCookies(ensure_key(load_settings(site.home).secrets_folder))
+    signed = cookies.header(talk.visitor, secure=False).split("=", 1)[1].split(";")[0]
+    page.context.add_cookies([{"name": VISITOR_COOKIE, "value": signed, "url": site.address}])
+    page.goto("/chat/")
+    expect(page.locator(".own-text")).to_have_count(50, timeout=30_000)
+    _nothing_lives(page, ".own-text")
+    _nothing_lives(page, ".reply-text")
+    assert page.locator(".own-text", has_text="<script>alert(1)</script>").count() >= 1
 
 
 def test_nothing_runs_in_the_list_of_replies(page: Page, turns: list[Turn]) -> None:
