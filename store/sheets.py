@@ -44,7 +44,8 @@ class NewSheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A sheet without its items. `made`: items that every version has answered."""
+    """A sheet without its items. `made`: items that every version has answered;
+    `answers`: of all versions together."""
 
     id: str
     name: str
@@ -58,6 +59,7 @@ class Sheet:
     closed_at: datetime | None
     items: int
     made: int
+    answers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +276,8 @@ def _row(session: Session, sheet_id: str) -> SheetRow:
 
 
 def _sheet(session: Session, row: SheetRow) -> Sheet:
-    replies = session.scalars(select(SheetItemRow.replies).where(SheetItemRow.sheet_id == row.id))
+    mine = SheetItemRow.sheet_id == row.id
+    replies = session.scalars(select(SheetItemRow.replies).where(mine)).all()
     made = [set(row.versions) <= set(one) for one in replies]
     return Sheet(
         id=row.id,
@@ -289,6 +292,7 @@ def _sheet(session: Session, row: SheetRow) -> Sheet:
         closed_at=row.closed_at,
         items=len(made),
         made=sum(made),
+        answers=sum(len(one) for one in replies),
     )
 
 

@@ -301,6 +301,7 @@ def _sheet_json(session: Session, sheet: Sheet, operator: Operator) -> Json:
         "metrics": list(sheet.metrics),
         "items": sheet.items,
         "made": sheet.made,
+        "answers": sheet.answers,
         "mine": sum(one.operator == operator.name for one in ratings),
         "ratings": len(ratings),
         "raters": len({one.operator for one in ratings}),

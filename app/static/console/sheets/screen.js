@@ -170,7 +170,7 @@ function about(one) {
 
 function progress(one) {
   if (one.status === "making" || one.status === "stopped" || one.status === "failed") {
-    return progressBar(one.made, one.items, t("sheets.made"));
+    return progressBar(one.answers, one.items * one.version_count, t("sheets.made"));
   }
   return h(
     "div",
