@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two at once, each on one core: that is what the smallest machine it is meant for has.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+# The killed night takes minutes by itself: begun last it would leave a core idle.
+LONGEST_FIRST := --dist loadfile --no-loadscope-reorder tests/rlaif tests/persona tests/store tests/scheduler tests/app
 
 .PHONY: serve test test-all test-long check bench clean
 
@@ -12,10 +14,11 @@ serve: $(READY)  ## chat at http://localhost:7860
 
 test: $(READY) .model  ## everything but browser tests
 	$(PYTEST)
-	$(PYTEST) --dist loadfile -m "slow and not e2e and not gpu"
+	$(PYTEST) $(LONGEST_FIRST) -m "slow and not e2e and not gpu"
 
-test-all: test  ## browser tests too; needs Chromium
-	$(PYTEST) --dist loadfile -m e2e
+test-all: $(READY) .model  ## browser tests too; needs Chromium
+	$(PYTEST)
+	$(PYTEST) $(LONGEST_FIRST) -m "(slow or e2e) and not gpu"
 
 test-long: $(READY)  ## simulations and repetitions that take many minutes
 	$(BIN)/python -m pytest -q -m long
