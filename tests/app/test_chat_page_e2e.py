@@ -138,9 +138,9 @@ def test_variants_of_any_turn_are_kept_and_reached_by_button_and_keyboard(page: 
     page.locator(".reply").first.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".variant-place")).to_have_text("2/2")
-    page.keyboard.press("ArrowLeft")
+    with page.expect_response(lambda told: told.request.post_data == '{"index":0}'):
+        page.keyboard.press("ArrowLeft")
     expect(page.locator(".variant-place")).to_have_text("1/2")
-    page.wait_for_load_state("networkidle")
     page.reload()
     expect(page.locator(".variant-place")).to_have_text("1/2")
 

@@ -258,6 +258,9 @@ export async function editTurn(turnId, text) {
   return true;
 }
 
+// The last wish sent for each turn: the next one waits for it, so that the server ends with the last.
+const wishes = new Map();
+
 /** Shows variant `index`, at once; back again if the server refuses. */
 export async function showVariant(turnId, index) {
   const turn = findTurn(turnId);
@@ -265,7 +268,10 @@ export async function showVariant(turnId, index) {
   const before = turn.shown;
   turn.shown = index;
   emit("turn", { turn, kind: "variant" });
-  if (await attempt(() => api.show(turnId, index))) return;
+  const earlier = wishes.get(turnId) ?? Promise.resolve();
+  const wish = earlier.then(() => attempt(() => api.show(turnId, index)));
+  wishes.set(turnId, wish);
+  if ((await wish) || turn.shown !== index) return;
   turn.shown = before;
   emit("turn", { turn, kind: "variant" });
 }
