@@ -32,6 +32,7 @@ from store.console_tables import ReplyFiguresRow, ReplyIndexRow, ReplyWordsRow
 from store.night_tables import ConflictRow, ReviewRow, ScoreRow
 from store.reply_words import postgres_words, sqlite_words
 from store.scores import METRIC_COLUMNS
+from store.standing import standing
 from store.tables import ConversationRow, FeedbackRow, ReplyRow, TurnRow
 
 _SHOWN = ("done", "stopped")
@@ -196,19 +197,8 @@ def _variants() -> ScalarSelect[int]:
 
 def _standing_reviews() -> ScalarSelect[int]:
     """Return how many reviews of a reply nobody took back."""
-    review, word = aliased(ReviewRow), aliased(ReviewRow)
-    last_word = (
-        select(word.kind)
-        .where(word.target_id == review.id)
-        .order_by(word.id.desc())
-        .limit(1)
-        .correlate(review)
-        .scalar_subquery()
-    )
-    counted = select(func.count(review.id)).where(
-        review.reply_id == ReplyRow.id,
-        review.kind.not_in(_NO_VERDICTS),
-        func.coalesce(last_word, "restore") != "retract",
+    counted = select(func.count(ReviewRow.id)).where(
+        ReviewRow.reply_id == ReplyRow.id, ReviewRow.kind.not_in(_NO_VERDICTS), standing()
     )
     return counted.correlate(ReplyRow).scalar_subquery()
 
