@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.app.chat_site import CHROMIUM, FLAGS
 from tests.app.console.seed_console import ADMIN, PASSWORD, REVIEWER, seed_operators
 from tests.app.house import House, open_house
 from tests.fakes import FakeEngine
@@ -14,6 +16,15 @@ from tests.fakes import FakeEngine
 @pytest.fixture(autouse=True)
 def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, for tests marked e2e."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app.clock import utc_now
 from app.identity import VISITOR_COOKIE, VisitorCookies, ensure_key
@@ -16,7 +16,7 @@ from app.settings import load_settings
 from app.text_rules import clean_text
 from store.database import open_database
 from store.records import Turn
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.store.talk import begin, exchange
 
@@ -68,14 +68,6 @@ def talk(site: Site) -> Talk:
 @pytest.fixture
 def turns(talk: Talk) -> list[Turn]:
     return talk.turns
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from store.database import open_database
 from store.pairs import list_pairs
 from store.tables import AuditRow
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.console.seed_console import REVIEWER
 from tests.app.console.seed_pairs import CONFLICTS, PAIRS
@@ -23,14 +23,6 @@ BETTER = "まあ、今夜はあたたかくしてお休みになって。"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_console(tmp_path_factory.mktemp("console") / "home") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.clock import utc_now
 from store.audit import list_audit
@@ -11,20 +11,12 @@ from store.database import Database, open_database
 from store.night_records import Review
 from store.review_queue import list_waiting
 from store.reviews import list_reviews
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.console.seed_console import REVIEWER
 
 pytestmark = pytest.mark.e2e
 Said = Callable[[], list[Review]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
 from app.clock import utc_now
@@ -15,21 +15,13 @@ from store.audit import list_audit
 from store.database import Database, open_database
 from store.records import Adapter
 from store.tables import ConversationRow, ReplyRow, TurnRow, VisitorRow
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.house import PAGE_HEADERS, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 VERSION = "ayane-night-2026-09-25"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as player:
-        started = player.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

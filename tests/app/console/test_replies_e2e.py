@@ -4,28 +4,20 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from store.audit import Deed, list_audit
 from store.database import Database, open_database
 from store.reply_filter import ReplyFilter
 from store.reply_list import iter_filtered
 from store.reviews import list_reviews
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.console.seed_console import ADMIN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PARTS = ("採点", "経緯", "夜の候補", "トークン", "学びの行方")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from store.audit import list_audit
 from store.database import open_database
 from store.sheets import list_ratings, list_sheets
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import go, log_in, open_page, running_console
 from tests.app.console.seed_console import ADMIN, REVIEWER
 
@@ -19,14 +19,6 @@ pytestmark = pytest.mark.e2e
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_console(tmp_path_factory.mktemp("home"), "--comparisons") as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def _sheets(browser: Browser, site: Site, name: str) -> Page:

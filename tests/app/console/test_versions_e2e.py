@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from store.audit import list_audit
 from store.database import open_database
 from store.deployment_history import tell_deployments
-from tests.app.chat_site import CHROMIUM, FLAGS, Site
+from tests.app.chat_site import Site
 from tests.app.console.console_site import DRAWN_MS, go, log_in, open_page, running_console
 from tests.app.console.seed_console import ADMIN, REVIEWER
 
@@ -20,14 +20,6 @@ WHY = "朝から口調が崩れているため"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_console(tmp_path_factory.mktemp("home")) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
