@@ -35,6 +35,12 @@ _BEGIN = "yogeiko_begin"
 _INDEX_SINCE = "0007"  # databases older than this have the index of replies made anew
 _PAGES_AT_ONCE = 1_000
 _CHANGES_OF_AN_IDLE_MERGE = 2
+_OLDER_TRANSACTIONS_PATIENCE_SECONDS = 10.0
+_OLDER_TRANSACTIONS = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND greatest(age(backend_xmin), age(backend_xid)) > age(CAST(CAST(:newest AS xid8) AS xid))"
+)
 
 
 class Database:
@@ -78,8 +84,9 @@ class Database:
         """Leave no bytes of deleted rows in the files of the database.
 
         SQLite zeroes deleted cells (secure_delete); VACUUM rewrites the file and the checkpoint
-        empties the log. PostgreSQL rewrites its tables; its own WAL is recycled by the server.
-        Raises DatabaseError when a reader held the log for longer than the busy timeout.
+        empties the log. PostgreSQL rewrites its tables, once no older transaction may still look
+        at the deleted rows; its own WAL is recycled by the server. Raises DatabaseError when a
+        reader held the log, or an older transaction lasted, for longer than the patience for it.
         """
         with self._autocommit() as connection:
             if self.dialect == "sqlite":
@@ -87,6 +94,7 @@ class Database:
                 connection.execute(text("VACUUM"))
                 self._run_pragma_checkpoint(connection)
             else:
+                self._wait_for_older_transactions(connection)
                 tables = ", ".join(table.name for table in METADATA.sorted_tables)
                 connection.execute(text(f"VACUUM FULL {tables}"))
 
@@ -110,6 +118,21 @@ class Database:
         engine = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             yield connection
+
+    @staticmethod
+    def _wait_for_older_transactions(connection: Connection) -> None:
+        """Wait until every transaction that PostgreSQL keeps rows deleted before now for is over."""
+        horizon = connection.execute(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text"))
+        newest = {"newest": horizon.scalar_one()}
+        until = time.monotonic() + _OLDER_TRANSACTIONS_PATIENCE_SECONDS
+        while (older := connection.execute(_OLDER_TRANSACTIONS, newest).scalar_one()) > 0:
+            if time.monotonic() > until:
+                raise DatabaseError(
+                    f"{older} transactions on this PostgreSQL database have lasted for more than "
+                    f"{_OLDER_TRANSACTIONS_PATIENCE_SECONDS:g} seconds, so that deleted rows stay "
+                    "on its pages; end them and repeat the erasure"
+                )
+            time.sleep(0.05)
 
     @staticmethod
     def _forget_words(connection: Connection) -> None:

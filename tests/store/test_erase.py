@@ -22,7 +22,7 @@ from store.conversations import (
 )
 from store.database import Database, open_database
 from store.erase import erase_visitor, purge_deleted
-from store.errors import NotFoundError
+from store.errors import DatabaseError, NotFoundError
 from store.export import export_visitor, write_visitor_export
 from store.lineage import link_pairs
 from store.night_records import NewConflict, NewDrop, NewReview
@@ -325,6 +325,41 @@ def test_no_row_is_left_on_a_postgres_page(
         for table in (*day, *NIGHT_TABLES):
             size = session.execute(text(f"SELECT pg_relation_size('{table}')")).scalar_one()
             assert size == 0, table
+
+
+def test_an_erasure_waits_for_postgres_readers_that_could_still_see_the_rows(
+    database: Database, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.dialect != "postgresql":
+        pytest.skip("a reader of SQLite holds the log, which is tested by its checkpoint")
+    gone, _ = _fill(database, now, SECRET)
+    looking, enough = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with database.reading() as session:
+            session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+            session.execute(text("SELECT 1 FROM visitors"))
+            looking.set()
+            enough.wait(30)
+
+    def erase() -> None:
+        erase_visitor(
+            database, gone.visitor_id, exports=tmp_path / "exports", actor="test", now=now
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        reader = pool.submit(look)
+        looking.wait(30)
+        with monkeypatch.context() as hasty:
+            hasty.setattr("store.database._OLDER_TRANSACTIONS_PATIENCE_SECONDS", 0.2)
+            with pytest.raises(DatabaseError, match="have lasted"):
+                erase()
+        patient = pool.submit(erase)
+        enough.set()
+        reader.result(30)
+        patient.result(30)
+    with database.reading() as session:
+        assert session.execute(text("SELECT pg_relation_size('visitors')")).scalar_one() == 0
 
 
 def test_an_erased_id_never_comes_back(database: Database, now: datetime, tmp_path: Path) -> None:
