@@ -144,20 +144,6 @@ def alternate(turns: Iterable[tuple[str, str]], assistant: str) -> tuple[Message
     return tuple(joined)
 
 
-def require_trainable(rows: Sequence[ImportedRow]) -> None:
-    """Pass when every row may be trained on.
-
-    Raises DataError naming the licence when one may not.
-    """
-    barred = [row for row in rows if not row.licence.may_train]
-    if barred:
-        licence = barred[0].licence
-        raise DataError(
-            f"{len(barred)} of {len(rows)} rows (first: {barred[0].id}) came under "
-            f"'{licence.name}', which allows evaluation only; train without them. {licence.notice}"
-        )
-
-
 def write_rows(rows: Sequence[ImportedRow], path: Path) -> None:
     """Write rows as JSON lines, each with its licence; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
