@@ -13,6 +13,7 @@ from persona.importers.formats import FORMATS, import_file
 from persona.importers.report import write_rows
 
 _REVIEWS = "reviews"
+_FORMAT_NAMES = (*FORMATS, _REVIEWS)
 
 
 @click.group("data")
@@ -23,8 +24,8 @@ def command() -> None:
 command.add_command(export)
 
 
-@command.command("import")
-@click.argument("format_name", metavar="FORMAT", type=click.Choice([*FORMATS, _REVIEWS]))
+@command.command("import", epilog=f"Formats: {', '.join(_FORMAT_NAMES)}.")
+@click.argument("format_name", metavar="FORMAT", type=click.Choice(_FORMAT_NAMES))
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--out",

@@ -124,7 +124,7 @@ def _scores(ratings: object) -> tuple[tuple[str, float], ...]:
                 f"a rating's name is empty or above {_LONGEST_NAME} letters", name
             )
         if name in scores:
-            raise UnusableRowError(f"{name} is rated twice", given)
+            raise UnusableRowError("a figure stands twice", given)
         scores[name] = score_of(name, value)
     return tuple(scores.items())
 

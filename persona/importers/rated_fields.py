@@ -73,7 +73,7 @@ def score_of(name: str, value: object) -> float:
     number = _number_of(value)
     if name not in IMPRESSIONS:
         if number is None:
-            raise UnusableRowError(f"{name} is no number", value)
+            raise UnusableRowError("a figure is no number", f"{name}: {value}")
         return number
     if number is None or not LOWEST <= number <= HIGHEST:
         raise UnusableRowError(f"{name} is no number from {LOWEST:g} to {HIGHEST:g}", value)
