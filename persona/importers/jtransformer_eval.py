@@ -82,7 +82,9 @@ def _row(item: Mapping[str, object], where: str, seen: set[tuple[str, str]]) -> 
     record = rename(item, _ALIASES, where)
     require_fields(record, ("utterances", *IMPRESSIONS), where)
     spoken = as_spoken(turns_of(record, "utterances", ("speaker", "text"), _ROLES), "assistant")
-    session, rater = name_of(record, "session") or where, name_of(record, "rater")
+    session, given = name_of(record, "session") or where, name_of(record, "rater")
+    # Rater 1 is not system 1: who rates and who is rated share no names here.
+    rater = f"rater {given}" if given else ""
     scores = tuple((key, score_of(key, record[key])) for key in IMPRESSIONS)
     if rater and (session, rater) in seen:
         raise UnusableRowError("the same rater rated the session before", rater)

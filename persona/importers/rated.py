@@ -10,7 +10,8 @@ CSV or TSV with a header, a JSON array or JSON lines, in UTF-8. Fields:
   rating, and an empty cell is none. The twelve impressions are known by their English or Japanese
   names and must be from 0 to 10; others may have any name and scale;
 - `rater`, `system` (who or what was rated, such as an adapter's version), `group` (rows of one
-  dialogue share it): without them no split by rater or system can be made;
+  dialogue share it): without them no split by rater or system can be made. One name is one person,
+  also where they rate here and are rated there; nobody rates themselves;
 - `licence`, its name, and `may_train`, true when left out: false makes the row evaluation only.
 
 Unknown fields of a JSON object end the import: a `may_train` that is misspelt must not be passed
@@ -80,7 +81,7 @@ def _row(item: Mapping[str, object], where: str) -> ImportedRow:
     spoken = _spoken(record)
     rater, system = name_of(record, "rater"), name_of(record, "system")
     if rater and rater == system:
-        raise UnusableRowError("rater and system are the same", rater)
+        raise UnusableRowError("rater and system have one name; nobody rates themselves", rater)
     return ImportedRow(
         id=where,
         messages=spoken.messages,

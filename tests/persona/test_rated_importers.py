@@ -56,7 +56,7 @@ def test_a_session_reads_alike_from_every_file(tmp_path: Path, kind: str) -> Non
     assert spoken(row) == ["こんにちは。", "今日は\n寒いですね。"]
     assert (row.opening, row.closing) == ("はじめまして。", "はい。")
     assert [m.content for m in row.whole()][0::3] == ["はじめまして。", "はい。"]
-    assert (row.speaker, row.group, row.ratings[0].rater) == ("sys-a", "s1", "w1")
+    assert (row.speaker, row.group, row.ratings[0].rater) == ("sys-a", "s1", "rater w1")
     scores = dict(row.ratings[0].scores)
     assert list(scores) == list(IMPRESSIONS)
     assert (scores["agency"], scores["attentiveness"], scores["trust"]) == (7.5, 0, 10)
@@ -276,7 +276,7 @@ def test_terms_are_never_guessed(tmp_path: Path, changes: Record, sentence: str)
         ({"ratings": {"charm\ud800": 1}}, "text that is not Unicode"),
         ({"reply": "はい"}, "neither messages alone nor turns and reply"),
         ({"messages": [["system", "x"]]}, "messages name a speaker who is none of user, assistant"),
-        ({"rater": "a", "system": "a"}, "rater and system are the same"),
+        ({"rater": "a", "system": "a"}, "rater and system have one name; nobody rates themselves"),
     ],
 )
 def test_unusable_rated_rows_are_refused(tmp_path: Path, changes: Record, reason: str) -> None:

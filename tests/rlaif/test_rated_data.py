@@ -100,6 +100,12 @@ def test_a_rated_reply_is_one_exchange_and_a_rated_dialogue_several(tmp_path: Pa
     assert (dialogue.group, reply.group) == ("g", "r.jsonl row 1")
 
 
+def test_rater_1_does_not_sit_in_the_seat_of_system_1(tmp_path: Path) -> None:
+    [one] = read_rated(json_lines(tmp_path / "j.jsonl", session(rater=1, system=1)))
+    assert said(one)[0] == "a:はじめまして。"
+    assert one.rater != one.system == "1"
+
+
 @pytest.mark.parametrize(
     ("record", "sentence"),
     [
