@@ -12,7 +12,8 @@ from rlaif.evaluator import Assessment, Comparison, Dialogue, Unscored
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator, JudgingSettings
 from rlaif.judge_injections import InjectionCase, measure_verdict_change
-from rlaif.judge_presets import PRESET_NAMES, STOCK_REPLY, PresetName
+from rlaif.judge_preset_names import PRESET_NAMES, PresetName
+from rlaif.judge_presets import STOCK_REPLY
 from rlaif.judge_prompt import messages_digest
 from rlaif.metrics import METRIC_KEYS
 from tests.rlaif.judge_server import Answer, Judge, compare_answer, judge_server, score_answer

@@ -23,7 +23,8 @@ from rlaif.judge_answer import (
 from rlaif.judge_client import JudgeAnswer, TokenChances
 from rlaif.judge_fence import MAX_CHARACTERS, pair_record, reply_record
 from rlaif.judge_injections import load_injections
-from rlaif.judge_presets import PRESET_NAMES, JudgePreset, PresetName, preset_of
+from rlaif.judge_preset_names import PRESET_NAMES, PresetName
+from rlaif.judge_presets import JudgePreset, preset_of
 from rlaif.judge_prompt import JudgePrompt, judge_prompt, read_prompt
 from rlaif.metrics import METRIC_KEYS, METRICS
 from tests.rlaif.judge_server import compare_answer, score_answer

@@ -16,7 +16,7 @@ from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Assessment, Dialogue
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
-from rlaif.judge_presets import PresetName
+from rlaif.judge_preset_names import PresetName
 from rlaif.judge_record import ask_again, keep_asked
 from rlaif.night import run_night
 from rlaif.night_ledger import NightOrder
