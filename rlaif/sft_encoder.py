@@ -42,7 +42,7 @@ class Encoder(nn.Module):
                 f"{type(inner).__name__} has no list of layers; expected a decoder such as Gemma or "
                 "Llama: see `yogeiko model list`"
             )
-        read = settings.layers_read or round(len(layers) * 2 / 3)
+        read = settings.layers_read or len(layers) // 2
         if read > len(layers) or settings.layers_trained > read:
             raise EvaluatorError(
                 f"the base has {len(layers)} layers and {read} are to be read; expected at least "

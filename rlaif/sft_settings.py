@@ -11,8 +11,8 @@ class RegressorSettings:
     """Saved beside every regressor.
 
     max_tokens: what is read of a dialogue; it loses its beginning. layers_read: how many layers
-    of the base are run, None for two thirds of them: the upper ones are about the next token and
-    say less of an impression. layers_trained: the topmost of these that carry LoRA, 0 for none;
+    of the base are run, None for half of them: the upper ones are about the next token and said less
+    of people's ratings at every penalty tried. layers_trained: the topmost of these that carry LoRA, 0 for none;
     all below are frozen, and what they make of a text is kept for up to kept_tokens tokens.
 
     target: `raw`, the ratings as given; `within`, each as a deviation from its rater's own mean.
