@@ -68,6 +68,7 @@ def import_rows(
         "refused": [
             {"reason": one.reason, "count": one.count, "first": one.first} for one in report.refused
         ],
+        "notes": list(report.notes),
         "licence": report.licence.name,
         "may_train": report.licence.may_train,
         "notice": report.licence.notice,
@@ -79,6 +80,8 @@ def import_rows(
     click.echo(f"{format_name}: read {report.read}, kept {report.kept}")
     for one in report.refused:
         click.echo(f"  refused {one.count}: {one.reason} (first: {one.first})")
+    for note in report.notes:
+        click.echo(f"  note: {note}")
     training = "may be trained on" if report.licence.may_train else "for evaluation only"
     click.echo(f"licence: {report.licence.name}, {training}. {report.licence.notice}")
     click.echo(f"written: {target}")
