@@ -23,6 +23,7 @@ from rlaif.follow_ups import load_calibration, load_follow_ups
 from rlaif.information_evaluator import InformationEvaluator
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
+from rlaif.sft_evaluator import load_sft_evaluator
 
 
 class NightModels:
@@ -93,6 +94,8 @@ class NightModels:
             return InformationEvaluator(base, read_card_rows(self._card.folder, "validation"))
         if kind == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
+        if kind == "sft":
+            return load_sft_evaluator(self._settings.sft_folder, self.frozen_base)
         return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)
 
 

@@ -128,7 +128,7 @@ class ConsentSettings(Section):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
-EvaluatorName = Literal["embedded", "information", "fed", "judge"]
+EvaluatorName = Literal["embedded", "information", "fed", "judge", "sft"]
 
 
 class NightSettings(Section):
@@ -268,6 +268,11 @@ class Settings(BaseSettings):
     def heads_folder(self) -> Path:
         """Where evaluator heads fitted on this machine live."""
         return self.home / "evaluator"
+
+    @property
+    def sft_folder(self) -> Path:
+        """Where the `sft` evaluator fitted on this machine lives."""
+        return self.home / "evaluator-sft"
 
     @property
     def exports_folder(self) -> Path:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from rlaif.faults import Example
+from rlaif.rated_data import sample_dialogues
 from rlaif.rated_dialogues import RatedDialogue
 from rlaif.sft_rows import FitRows
 from rlaif.sft_settings import RegressorSettings
@@ -30,12 +30,11 @@ class RowBudget:
 def drawn_rows(
     data: Sequence[RatedDialogue], places: Sequence[int], count: int | None, seed: int
 ) -> list[int]:
-    """Places whose dialogues are among `count` drawn ones, in order; a smaller count is a part of a
-    larger one."""
-    groups = sorted({data[place].group for place in places})
-    random.Random(seed).shuffle(groups)
-    chosen = frozenset(groups[:count])
-    return [place for place in places if data[place].group in chosen]
+    """Places of `count` whole dialogues, fairly drawn over raters, in order."""
+    rows = [data[place] for place in places]
+    chosen = rows if count is None else sample_dialogues(rows, count, seed)
+    groups = {one.group for one in chosen}
+    return [place for place in places if data[place].group in groups]
 
 
 def rated_rows(

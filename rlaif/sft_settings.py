@@ -26,7 +26,7 @@ class RegressorSettings:
 
     max_tokens: int = 512
     layers_read: int | None = None
-    layers_trained: int = 3
+    layers_trained: int = 2
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.05
@@ -38,7 +38,7 @@ class RegressorSettings:
     head_learning_rate: float = 3e-5
     warmup_steps: int = 8
     batch_dialogues: int = 16
-    epochs: int = 3
+    epochs: int = 2
     steps_between: int = 12
     patience: int = 5
     kept_tokens: int = 1_000_000

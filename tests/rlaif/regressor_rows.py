@@ -59,11 +59,11 @@ def regressor_run(
     folder: Path,
     settings: RegressorSettings = QUICK,
     report: Callable[[str, float], None] = quiet,
-    rows: int = 36,
+    rows: int = 18,
 ) -> RegressorRun:
     return RegressorRun(
         rows=fit_rows(planted(rows, 1), settings),
-        validation=fit_rows(planted(24, 2), settings),
+        validation=fit_rows(planted(12, 2), settings),
         settings=settings,
         work_folder=folder,
         report=report,
