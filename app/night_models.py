@@ -25,6 +25,7 @@ from rlaif.information_evaluator import InformationEvaluator
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
 from rlaif.judge_preset_names import PresetName
+from rlaif.sft_evaluator import load_sft_evaluator
 from rlaif.zero_shot_evaluator import ZeroShotEvaluator
 
 
@@ -97,6 +98,8 @@ class NightModels:
             return InformationEvaluator(base, read_card_rows(self._card.folder, "validation"))
         if name == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
+        if name == "sft":
+            return load_sft_evaluator(self._settings.sft_folder, self.frozen_base)
         if name == "zero-shot":
             return ZeroShotEvaluator(self.frozen_base)
         return judge_evaluator(self._settings.night, self._card, self._settings.night.judge_preset)

@@ -129,7 +129,7 @@ class ConsentSettings(Section):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
-EvaluatorName = Literal["embedded", "information", "fed", "judge", "zero-shot"]
+EvaluatorName = Literal["embedded", "information", "fed", "judge", "sft", "zero-shot"]
 
 
 class NightSettings(Section):
@@ -271,6 +271,11 @@ class Settings(BaseSettings):
     def heads_folder(self) -> Path:
         """Where evaluator heads fitted on this machine live."""
         return self.home / "evaluator"
+
+    @property
+    def sft_folder(self) -> Path:
+        """Where the `sft` evaluator fitted on this machine lives."""
+        return self.home / "evaluator-sft"
 
     @property
     def exports_folder(self) -> Path:

@@ -116,7 +116,7 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     base = loaded.model
     if loaded.quantization == "nf4":
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
-        _keep_trainable(base)
+        keep_trainable(base)
     model = get_peft_model(base, lora_config(settings))
     use_feature_dropout(model)
     trainer = SharedPrefixTrainer(
@@ -144,7 +144,7 @@ def train(loaded: LoadedModel, run: TrainingRun) -> dict[str, object]:
     return manifest
 
 
-def _keep_trainable(model: PreTrainedModel) -> None:
+def keep_trainable(model: PreTrainedModel) -> None:
     """Stop bitsandbytes from packing 4-bit weights for inference when the first epoch is evaluated.
 
     It does so on processors with bf16 instructions, and cannot go backward through them after.

@@ -103,9 +103,9 @@ def measure(
     good = [n for n, example in enumerate(examples) if example.maker == "given"]
     spoilt = [n for n, example in enumerate(examples) if example.fault is not None]
     return {
-        "faults": _fault_json(examples, table),
+        "faults": fault_json(examples, table),
         "faults_by_voice": {
-            voice: _fault_json([examples[n] for n in rows], table[rows])
+            voice: fault_json([examples[n] for n in rows], table[rows])
             for voice in ("person", "persona")
             if (rows := [n for n, e in enumerate(examples) if e.context.voice == voice])
         },
@@ -148,7 +148,8 @@ def _with_reviewed(extractor: FeatureExtractor, features: Features, run: FitRun)
     )
 
 
-def _fault_json(examples: Sequence[Example], table: Values) -> Mapping[str, object]:
+def fault_json(examples: Sequence[Example], table: Values) -> Mapping[str, object]:
+    """Figures of every fault kind that occurs, as they stand in a manifest. table: [rows, 12]."""
     return {
         kind: {
             "auc": round(found.caught.value, 3),
