@@ -13,6 +13,7 @@ from rlaif.rated_dialogues import RatedDialogue
 from rlaif.rating_splits import RatingSplit
 from rlaif.sft_plan import RowBudget
 from rlaif.sft_predictor import OUTSIDE_SAMPLE, PredictorSettings, SftPredictor
+from rlaif.sft_settings import TrainingBounds
 from tests.persona.tiny_model import tiny_loaded
 from tests.rlaif.regressor_rows import QUICK, planted, quiet
 
@@ -50,6 +51,13 @@ def test_it_learns_the_fit_side_alone(tmp_path: Path) -> None:
     assert found.spread is not None
     assert (found.spread[read, 0] > 0).all()
 
+    # A split that puts the same rows aside shares the fit.
+    told: list[str] = []
+    centred = replace(SPLIT, name="within_system", centred_by="system")
+    shared = predictor.predict(data, centred, NAMES, lambda stage, _: told.append(stage))
+    assert told == []
+    np.testing.assert_array_equal(shared.values, found.values)
+
     tested = frozenset(SPLIT.test)
     permuted = [
         _with_ratings(one, {"satisfaction": 3.0, "trust": 9.0}) if n in tested else one
@@ -59,17 +67,6 @@ def test_it_learns_the_fit_side_alone(tmp_path: Path) -> None:
     again = other.predict(permuted, SPLIT, NAMES, quiet)
     np.testing.assert_array_equal(again.values, found.values)
     assert other.id == predictor.id
-
-
-def test_splits_with_the_same_rows_share_a_fit(tmp_path: Path) -> None:
-    data = planted(70, 3)
-    predictor = SftPredictor(tiny_loaded(), SETTINGS, tmp_path)
-    first = predictor.predict(data, SPLIT, NAMES, quiet)
-    told: list[str] = []
-    centred = replace(SPLIT, name="within_system", centred_by="system")
-    second = predictor.predict(data, centred, NAMES, lambda stage, _: told.append(stage))
-    assert told == []
-    np.testing.assert_array_equal(first.values, second.values)
 
 
 def test_names_that_stand_for_nothing_are_one_sentence(tmp_path: Path) -> None:
@@ -90,5 +87,5 @@ def test_data_for_evaluation_only_need_the_holders_word(tmp_path: Path) -> None:
     predictor = SftPredictor(tiny_loaded(), SETTINGS, tmp_path)
     with pytest.raises(DataError, match="fit-on-evaluation-only"):
         predictor.predict(data, SPLIT, NAMES, quiet)
-    allowed = replace(SETTINGS, evaluation_only=True)
+    allowed = replace(SETTINGS, evaluation_only=True, bounds=TrainingBounds(steps=0))
     SftPredictor(tiny_loaded(), allowed, tmp_path).predict(data, SPLIT, NAMES, quiet)

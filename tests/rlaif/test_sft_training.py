@@ -9,7 +9,7 @@ import torch
 
 from rlaif.errors import EvaluatorError
 from rlaif.metrics import METRIC_KEYS
-from rlaif.sft_checkpoint import read_checkpoint
+from rlaif.sft_checkpoint import Progress, read_checkpoint
 from rlaif.sft_encoder import Encoder
 from rlaif.sft_head_start import ridge
 from rlaif.sft_model import Regressor
@@ -112,6 +112,7 @@ def test_members_have_dialogues_not_rows() -> None:
 # --- training -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_lora_learns_what_the_frozen_base_does_not_say(tmp_path: Path) -> None:
     settings = replace(QUICK, epochs=4, ridges=(30.0,), steps_between=8)
     regressor = Regressor(tiny_loaded(), settings)
@@ -124,18 +125,20 @@ def test_lora_learns_what_the_frozen_base_does_not_say(tmp_path: Path) -> None:
     assert np.corrcoef(table[:, column], unseen.targets.value[:, column])[0, 1] > 0.8
 
 
-def test_impressions_without_a_rating_get_no_gradient(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Regressor, Progress, Path]:
+    """An uninterrupted run."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("calm")
     regressor = Regressor(tiny_loaded(), QUICK)
-    train_regressor(regressor, regressor_run(tmp_path))
-    rated = {METRIC_KEYS.index(key) for key in ("respeak", "enjoyability", "ease")}
-    for column, key in enumerate(METRIC_KEYS):
-        assert bool(regressor.weight[:, :, column].any()) == (column in rated), key
+    return regressor, train_regressor(regressor, regressor_run(folder)), folder
 
 
 @pytest.mark.parametrize("kill", ["frozen base, rows", "frozen base, validation", "4"])
-def test_an_interrupted_run_comes_to_the_same_weights(tmp_path: Path, kill: str) -> None:
-    calm = Regressor(tiny_loaded(), QUICK)
-    whole = train_regressor(calm, regressor_run(tmp_path / "calm"))
+def test_an_interrupted_run_comes_to_the_same_weights(
+    calm: tuple[Regressor, Progress, Path], tmp_path: Path, kill: str
+) -> None:
+    whole_regressor, whole, _ = calm
     report = _killed_at(int(kill)) if kill.isdigit() else _killed_at(0, kill)
     with pytest.raises(KilledError):
         train_regressor(
@@ -146,18 +149,26 @@ def test_an_interrupted_run_comes_to_the_same_weights(tmp_path: Path, kill: str)
     assert [(one.step, one.rho) for one in again.history] == [
         (one.step, one.rho) for one in whole.history
     ]
-    for name, tensor in calm.learnt().items():
+    for name, tensor in whole_regressor.learnt().items():
         assert torch.equal(tensor, resumed.learnt()[name]), name
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    train_regressor(Regressor(tiny_loaded(), QUICK), regressor_run(tmp_path))
+def test_impressions_without_a_rating_get_no_gradient(
+    calm: tuple[Regressor, Progress, Path],
+) -> None:
+    regressor, _, _ = calm
+    rated = {METRIC_KEYS.index(key) for key in ("respeak", "enjoyability", "ease")}
+    for column, key in enumerate(METRIC_KEYS):
+        assert bool(regressor.weight[:, :, column].any()) == (column in rated), key
+
+
+def test_a_finished_run_is_not_trained_again(calm: tuple[Regressor, Progress, Path]) -> None:
+    _, _, folder = calm
     said: list[str] = []
-    run = regressor_run(tmp_path, report=lambda stage, _: said.append(stage))
     again = Regressor(tiny_loaded(), QUICK)
-    train_regressor(again, run)
+    train_regressor(again, regressor_run(folder, report=lambda stage, _: said.append(stage)))
     assert said == []
-    checkpoint = read_checkpoint(tmp_path)
+    checkpoint = read_checkpoint(folder)
     assert checkpoint is not None
     assert all(torch.equal(t, checkpoint.best[name]) for name, t in again.learnt().items())
 
