@@ -57,12 +57,14 @@ class Unscored:
 class Comparison:
     """Two replies judged in both orders. `flipped`: the orders disagreed, so `preferred` is a tie.
 
-    `reasons` are the judge's own words, first order first.
+    `reasons` are the judge's own words, first order first. `orders`: what it preferred when `a`
+    stood first, and when `b` did; None where it does not tell.
     """
 
     preferred: Preferred
     flipped: bool
     reasons: tuple[str, str]
+    orders: tuple[Preferred, Preferred] | None = None
 
 
 class PairJudge(Protocol):

@@ -133,6 +133,7 @@ class JudgeEvaluator:
             preferred=one if one == other else "tie",
             flipped=one != other,
             reasons=(first.reason, second.reason),
+            orders=(one, other),
         )
 
     def _compare_once(self, context: Dialogue, first: str, second: str) -> CompareVerdict:
