@@ -47,7 +47,7 @@ class NightModels:
 
     def training_evaluator(self) -> Evaluator:
         """The one that picks pairs."""
-        return self._evaluator(self._settings.night.training_evaluator)
+        return self.evaluator(self._settings.night.training_evaluator)
 
     def pair_judge(self) -> PairJudge | None:
         """The training evaluator where it can compare two replies."""
@@ -56,7 +56,7 @@ class NightModels:
 
     def gate_evaluator(self) -> Evaluator:
         """The one of another kind that only gates."""
-        return self._evaluator(self._settings.night.gate_evaluator)
+        return self.evaluator(self._settings.night.gate_evaluator)
 
     def embedded_evaluator(self) -> EmbeddedEvaluator:
         """The heads fitted on this machine, else the shipped ones."""
@@ -76,7 +76,8 @@ class NightModels:
         """The base without any adapter; evaluators only read it, one at a time."""
         return load_base(self._settings)
 
-    def _evaluator(self, kind: str) -> Evaluator:
+    def evaluator(self, kind: str) -> Evaluator:
+        """The one of that name in the settings; made once."""
         if kind not in self._evaluators:
             self._evaluators[kind] = self._make(kind)
         return self._evaluators[kind]

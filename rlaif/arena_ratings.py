@@ -1,9 +1,10 @@
 """Glicko-2 ratings of versions that do not change while they are compared.
 
 All games of a rating period count at once, from the ratings at its beginning, so their order within
-it does not matter. The order of the periods does, a little: the last ones weigh more. As versions
-are the same in every period, no order is the right one, and the rating is the mean over several
-orders; how far they lie apart is reported beside it.
+it does not matter. The order of the periods does: the later ones weigh more, because opponents are
+better known by then. As versions are the same in every period, no order is the right one. The rating
+is the mean over all rotations of the periods, in which each stands once at every place; how far they
+lie apart is reported beside it.
 
 A rating deviation takes games for independent. Several replies to one situation are not, and a
 verdict is not a fresh opinion: resampling whole situations (`rlaif/arena_statistics.py`) gives the
@@ -12,8 +13,6 @@ interval that allows for it.
 Source: Glickman, "Example of the Glicko-2 system" (2012), http://www.glicko.net/glicko/glicko2.pdf.
 """
 
-import itertools
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,8 +63,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """`rating`: mean over the orders; `deviation`: the largest of any order. The interval is
-    rating +- 2 deviations. `order_gap`: highest minus lowest rating among the orders."""
+    """`rating`: mean over the orders of periods; `deviation`: the largest of any order; the interval
+    is rating +- 2 deviations. `order_gap`: highest minus lowest rating among the orders."""
 
     rating: float
     deviation: float
@@ -104,17 +103,11 @@ def after_period(before: Strength, results: Sequence[Result]) -> Strength:
     )
 
 
-def rate(
-    versions: Sequence[str], periods: Sequence[Period], *, orders: int = 24, seed: int = 0
-) -> dict[str, Rating]:
-    """Each version's rating after all periods, over at most so many orders of them."""
-    runs = [_run(versions, order) for order in _orders(periods, orders, seed)]
+def rate(versions: Sequence[str], periods: Sequence[Period]) -> dict[str, Rating]:
+    """Each version's rating after all periods, over the rotations of their order."""
+    turns = range(max(1, len(periods)))
+    runs = [_run(versions, [*periods[at:], *periods[:at]]) for at in turns]
     return {name: _rating(name, runs, periods) for name in versions}
-
-
-def rate_once(versions: Sequence[str], periods: Sequence[Period]) -> dict[str, float]:
-    """Each version's rating after the periods in the order given."""
-    return {name: one.rating for name, one in _run(versions, periods).items()}
 
 
 def _run(versions: Sequence[str], periods: Sequence[Period]) -> dict[str, Strength]:
@@ -126,14 +119,6 @@ def _run(versions: Sequence[str], periods: Sequence[Period]) -> dict[str, Streng
             results[game.second].append(Result(opponent=now[game.first], score=1 - game.score))
         now = {name: after_period(now[name], results[name]) for name in versions}
     return now
-
-
-def _orders(periods: Sequence[Period], most: int, seed: int) -> list[list[Period]]:
-    """All orders of up to four periods, else `most` that are drawn."""
-    if len(periods) <= 4:
-        return [list(order) for order in itertools.permutations(periods)][:most]
-    rng = random.Random(seed)
-    return [rng.sample(list(periods), len(periods)) for _ in range(most)]
 
 
 def _rating(name: str, runs: Sequence[Mapping[str, Strength]], periods: Sequence[Period]) -> Rating:
