@@ -103,10 +103,15 @@ def after_period(before: Strength, results: Sequence[Result]) -> Strength:
     )
 
 
-def rate(versions: Sequence[str], periods: Sequence[Period]) -> dict[str, Rating]:
-    """Each version's rating after all periods, over the rotations of their order."""
-    turns = range(max(1, len(periods)))
-    runs = [_run(versions, [*periods[at:], *periods[:at]]) for at in turns]
+def rate(
+    versions: Sequence[str], periods: Sequence[Period], *, orders: int | None = None
+) -> dict[str, Rating]:
+    """Each version's rating after all periods, over the rotations of their order; over so many of
+    them, evenly spread, on request."""
+    count = max(1, len(periods))
+    wanted = min(orders or count, count)
+    starts = [at * count // wanted for at in range(wanted)]
+    runs = [_run(versions, [*periods[at:], *periods[:at]]) for at in starts]
     return {name: _rating(name, runs, periods) for name in versions}
 
 

@@ -19,6 +19,8 @@ from rlaif.clustered_share import Case, clustered_share
 from rlaif.evaluator import Unscored
 
 _DRAWS = 200
+_ORDERS = 3
+"""Of the periods, for each redrawn set; all of them would take long and change little."""
 _POINTS = {"a": 1.0, "tie": 0.5, "b": 0.0}
 
 
@@ -133,7 +135,7 @@ def _redrawn(arena: Arena, draws: int, seed: int) -> dict[str, tuple[float, floa
     for _ in range(draws):
         drawn = [groups[at] for at in rng.integers(len(groups), size=len(groups))]
         periods = periods_of([one for group in drawn for one in group])
-        runs.append(rate(arena.versions, periods))
+        runs.append(rate(arena.versions, periods, orders=_ORDERS))
     intervals: dict[str, tuple[float, float] | None] = {}
     for name in arena.versions:
         low, high = np.quantile([run[name].rating for run in runs], [0.025, 0.975])
