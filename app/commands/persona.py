@@ -1,4 +1,4 @@
-"""`yogeiko persona`: check the card and its data, train its voice, report."""
+"""`yogeiko persona`: check the card and its data, train its voice, report, arena."""
 
 import time
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import click
 
 from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
+from app.commands.persona_arena import arena
 from app.composition import (
     adapter_record,
     build_index,
@@ -32,6 +33,9 @@ from store.database import open_database
 @click.group("persona")
 def command() -> None:
     """The character: her card, her data, her voice."""
+
+
+command.add_command(arena)
 
 
 @command.command("check")
