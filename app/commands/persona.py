@@ -8,6 +8,7 @@ import click
 
 from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
+from app.commands.persona_likeness import command as likeness_group
 from app.composition import (
     adapter_record,
     build_index,
@@ -124,6 +125,9 @@ def report_cells(
     else:
         click.echo("\n" + report_markdown(report))
     click.echo(f"written: {', '.join(str(path) for path in paths)}", err=True)
+
+
+command.add_command(likeness_group)
 
 
 class _Searcher:
