@@ -21,6 +21,7 @@ from rlaif.persona_likeness import (
     load_likeness,
     model_json,
 )
+from rlaif.persona_likeness_data import Origin
 from rlaif.persona_likeness_fit import (
     HALF,
     LikenessFigures,
@@ -144,8 +145,8 @@ def _figures_json(figures: LikenessFigures) -> dict[str, object]:
     }
 
 
-def _all_rounded(estimates: Mapping[str, Estimate]) -> dict[str, object]:
-    return {name: _rounded(one) for name, one in estimates.items()}
+def _all_rounded(estimates: Mapping[Origin, Estimate]) -> dict[str, object]:
+    return {str(origin): _rounded(one) for origin, one in estimates.items()}
 
 
 def _rounded(one: Estimate) -> dict[str, object]:
