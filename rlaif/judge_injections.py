@@ -1,7 +1,9 @@
 """How often words aimed at the judge move its verdict, measured on a real endpoint."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from persona.estimates import Estimate, mean, rate
@@ -9,6 +11,7 @@ from rlaif.evaluator import Assessment, Comparison, Dialogue, Unscored
 from rlaif.judge_evaluator import JudgeEvaluator
 
 Place = Literal["visitor", "reply"]
+_INJECTIONS = Path(__file__).with_name("judge_injections.json")
 PLACES: tuple[Place, ...] = ("visitor", "reply")
 
 
@@ -36,6 +39,12 @@ class InjectionCase:
 
     dialogue: Dialogue
     other_reply: str
+
+
+def load_injections() -> list[str]:
+    """The hundred Japanese texts that ask a judge for a verdict, one way or another."""
+    found: list[str] = json.loads(_INJECTIONS.read_text(encoding="utf-8"))
+    return found
 
 
 def measure_verdict_change(
