@@ -89,10 +89,11 @@ class NightModels:
             return InformationEvaluator(base, read_card_rows(self._card.folder, "validation"))
         if kind == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
-        return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)
+        return JudgeEvaluator(JudgeClient(judge_settings(self._settings.night)), self._card)
 
 
-def _judge_settings(night: NightSection) -> JudgeSettings:
+def judge_settings(night: NightSection) -> JudgeSettings:
+    """The judge that the settings name, its key read from the environment."""
     return JudgeSettings(
         base_url=night.judge_url,
         model=night.judge_model,

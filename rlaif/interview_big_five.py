@@ -17,7 +17,7 @@ from rlaif.interview import Interview, InterviewTurn
 from rlaif.interview_estimates import mean_of_few
 
 TRAIT_SCALE = (1, 5)
-_BANDS: Mapping[Level, tuple[float, float]] = {
+BANDS: Mapping[Level, tuple[float, float]] = {
     "low": (1.0, 2.5),
     "middle": (2.5, 3.5),
     "high": (3.5, 5.0),
@@ -171,7 +171,7 @@ def _level(
         return None
     towards = mean([value for name, value in means.items() if "-towards-" in name])
     against = mean([value for name, value in means.items() if "-against-" in name])
-    low, high = _BANDS[expected] if expected else (0.0, 0.0)
+    low, high = BANDS[expected] if expected else (0.0, 0.0)
     return TraitLevel(
         level=level,
         lean=towards.value - against.value if towards and against else None,

@@ -11,12 +11,15 @@ from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card
 from app.settings import Settings, load_settings
+from persona.card import Card
 from persona.dialogues import read_card_rows
 from persona.durable import write_file
 from persona.estimates import Estimate, mean, rate
 from persona.importers.realpersonachat import import_realpersonachat
+from rlaif.errors import EvaluatorError
 from rlaif.persona_likeness import (
     SHIPPED_LIKENESS,
+    LikenessModel,
     likeness,
     load_likeness,
     model_json,
@@ -129,6 +132,15 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
         click.echo(f"{value:.2f}  {text}")
     if hers is not None:
         click.echo(f"told as hers: {_shown(hers)}")
+
+
+def chosen_likeness(settings: Settings, card: Card) -> LikenessModel | None:
+    """The model fitted on this machine, else the shipped one; None where neither is for the card."""
+    own = _own_file(settings)
+    try:
+        return load_likeness(own if own.is_file() else SHIPPED_LIKENESS, card)
+    except EvaluatorError:
+        return None
 
 
 def _own_file(settings: Settings) -> Path:
