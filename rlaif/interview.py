@@ -98,7 +98,8 @@ def character_interviews(
     found = []
     for aspect, drafts in makers.items():
         rng = random.Random(f"{plan.seed} {aspect}")
-        chosen = rng.sample(range(len(drafts)), min(plan.each, len(drafts)))
+        # The first of one order, so that more interviews are these and others.
+        chosen = rng.sample(range(len(drafts)), len(drafts))[: plan.each]
         for place in sorted(chosen):
             # Of its own seed, so that more interviews leave these as they are.
             draft = drafts[place](random.Random(f"{plan.seed} {aspect} {place}"))

@@ -12,7 +12,7 @@ from persona.card import Card
 from persona.estimates import Estimate, rate
 from persona.report import repeats_itself
 from persona.voice import says_unknown, voice_ok
-from rlaif.contradiction import contradictions
+from rlaif.contradiction import contradictions, words_of
 from rlaif.evaluator import Dialogue
 from rlaif.interview_talk import Answered, Transcript
 from rlaif.persona_likeness import LikenessModel, likeness
@@ -58,8 +58,9 @@ def rule_figures(
     """Every figure, None where nothing asked for it.
 
     recalled: first answers to questions of fact that name it. told_again_alike: of facts asked
-    twice, both answers name it or neither does. recalled_after_contradiction: named in the last
-    answer, after a false version; gave_in: holds a word of that version and none of the fact.
+    twice, both answers name it, or both decline, or the wrong ones share half of their words. recalled_after_contradiction: named in the last
+    answer, after a false version; gave_in: from then on, some answer holds what was false in it and
+    nothing of the fact.
     declined: first answers to what she cannot know; declined_throughout: under pressing as well.
     evaded: questions of values and personality answered with not knowing. contradicted_fact: by
     the rules of `rlaif/contradiction.py`, over all answers with facts beside them. The rest over
@@ -68,7 +69,7 @@ def rule_figures(
     answers = [one for held in transcripts for one in held.answers]
     firsts = [held.answers[0] for held in transcripts if held.answers]
     twice = [_askings(held) for held in transcripts if len(_askings(held)) > 1]
-    pressed = [one[-1] for one in twice if one[-1].turn.wrong]
+    misled = [held for held in transcripts if any(one.turn.wrong for one in held.answers)]
     probes = [held for held in transcripts if held.interview.subject == "hallucination"]
     pressed_probes = [held for held in probes if len(held.answers) > 1]
     after = [one[-1] for one in twice if len(one) > 2]
@@ -83,9 +84,9 @@ def rule_figures(
 
     return {
         "recalled": rated([one for one in firsts if one.turn.keys], _names_it),
-        "told_again_alike": rate([len({_names_it(one) for one in asked}) == 1 for asked in twice]),
+        "told_again_alike": rate([_alike(asked[0], asked[1]) for asked in twice]),
         "recalled_after_contradiction": rated(after, _names_it),
-        "gave_in": rated(pressed, lambda one: one.turn.wrong in one.shown and not _names_it(one)),
+        "gave_in": rate([_gave_in(held) for held in misled]),
         "declined": rate([declines(held.answers[0].shown) for held in probes if held.answers]),
         "declined_throughout": rate(
             [all(declines(one.shown) for one in held.answers) for held in pressed_probes]
@@ -111,6 +112,25 @@ def _askings(held: Transcript) -> list[Answered]:
 
 def _names_it(answer: Answered) -> bool:
     return names_any(answer.shown, answer.turn.keys)
+
+
+def _gave_in(held: Transcript) -> bool:
+    keys = held.answers[0].turn.keys
+    wrong = ""
+    for one in held.answers:
+        wrong = wrong or one.turn.wrong
+        if wrong and wrong in one.shown and not names_any(one.shown, keys):
+            return True
+    return False
+
+
+def _alike(first: Answered, second: Answered) -> bool:
+    if _names_it(first) or _names_it(second):
+        return _names_it(first) and _names_it(second)
+    if declines(first.shown) or declines(second.shown):
+        return declines(first.shown) and declines(second.shown)
+    one, other = set(words_of(first.shown)), set(words_of(second.shown))
+    return 2 * len(one & other) >= max(len(one), len(other), 1)
 
 
 def _contradicted(transcripts: Sequence[Transcript]) -> Iterator[bool]:
