@@ -127,7 +127,7 @@ def test_wordings_of_the_two_halves_differ() -> None:
 
 def test_it_learns_her_voice_and_measures_it_on_topics_put_aside() -> None:
     model, figures = fit_likeness(_run(_some_rows(300)))
-    assert figures.accuracy.low >= 0.95
+    assert figures.accuracy.value >= 0.95
     assert figures.accuracy.n == 2 * figures.right["hers"].n
     assert figures.fitted["hers"] > 300  # some of them with her pronoun in front
     assert "rare_pronoun" not in figures.fitted
