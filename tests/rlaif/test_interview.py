@@ -30,7 +30,7 @@ def _question(fact: str, *probes: CardProbe) -> FactQuestion | None:
         ("絢音の得意科目は世界史である。", "あなたの得意科目について教えてください。", ("世界史",)),
         ("絢音が鳥を飼ったのは六歳のときである。", "あなたが鳥を飼ったのは、いつですか？", ("六歳",)),
         ("絢音が泣いたのは、迷子になったからである。", "あなたが泣いたのは、どうしてですか？", ("迷子",)),
-        ("絢音は毎朝バイオリンを習っている。", "あなたが毎朝習っているのは何ですか？", None),
+        ("絢音は朝から古い切手を集めている。", "あなたが朝から集めているのは何ですか？", ("切手",)),
         ("絢音はバイオリンを習っている。", "あなたが習っているのは何ですか？", ("バイオリン",)),
         ("絢音はセロリが苦手である。", "あなたの苦手なものを教えてください。", ("セロリ",)),
         ("真帆の家はパン屋である。", None, None),
@@ -39,8 +39,8 @@ def _question(fact: str, *probes: CardProbe) -> FactQuestion | None:
 )  # fmt: skip
 def test_forms_of_facts(fact: str, asked: str | None, keys: tuple[str, ...] | None) -> None:
     found = _question(fact)
-    if keys is None:
-        assert found is None or asked is not None
+    if asked is None:
+        assert found is None
         return
     assert found is not None
     assert (found.wordings[0], found.keys) == (asked, keys)
