@@ -14,7 +14,7 @@ from rlaif.fault_phrases import OPPOSITES_FIT, OPPOSITES_HELD_OUT
 
 # A single kanji before other kana than a particle is the stem of a verb or an adjective.
 _VALUE = re.compile(
-    "「[^」]+」|[一-龥々]{2,8}|[一-龥々](?=[がをはにでのとも、]|$)|[ァ-ヶー]{2,}|[0-9０-９]+"
+    "「[^」]+」|[一-龥々]{2,8}|[一-龥々](?=[がをはにでのとも、]|$)|[ァ-ヶー]{2,}|[0-9０-９]+[一-龥]?"
 )
 _EMPTY_VALUES = frozenset({"今", "人", "時", "年", "月", "日", "前", "後", "中", "上", "最", "何"})
 _DIGITS = re.compile("[0-9０-９]+|[一二三四五六七八九十]+(?=[時分歳月日人年個本匹回枚つ度か間])")
