@@ -37,7 +37,8 @@ from rlaif.judge_answer import (
 from rlaif.judge_client import AnswerShape, Draw, JudgeAnswer, JudgeClient
 from rlaif.judge_draws import first_verdict
 from rlaif.judge_fence import pair_record, reply_record
-from rlaif.judge_presets import STOCK_REPLY, PresetName, preset_of
+from rlaif.judge_preset_names import PresetName
+from rlaif.judge_presets import STOCK_REPLY, preset_of
 from rlaif.judge_prompt import judge_prompt, messages_digest
 from rlaif.metrics import METRIC_KEYS, SCALE
 

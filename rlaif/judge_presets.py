@@ -6,14 +6,11 @@ told (`rlaif/judge_prompt.py`) and so another evaluator; `version` says that it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from rlaif.errors import EvaluatorError
 from rlaif.judge_answer import REASON_CHARACTERS, AnswerForm, Style
+from rlaif.judge_preset_names import PRESET_NAMES, PresetName
 from rlaif.metrics import METRIC_KEYS, METRICS
-
-PresetName = Literal["rubric", "zero-shot", "llm-eval", "meep", "g-eval", "pairwise"]
-PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
 
 STOCK_REPLY = "そうなんですね。"
 """What `pairwise` holds a reply against where only one reply is to be scored."""

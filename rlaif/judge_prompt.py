@@ -45,6 +45,14 @@ class JudgePrompt:
     about_pair: AskedPrompt
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPrompt:
+    """What was asked, call by call; `against`: the reply that another one was held against."""
+
+    questions: tuple[Template, ...]
+    against: str | None
+
+
 def judge_prompt(card: Card, preset: JudgePreset, samples: int, temperature: float) -> JudgePrompt:
     """What a preset asks about this persona's replies; `samples` at `temperature` are drawn."""
     comparison = fenced(
@@ -85,10 +93,15 @@ def messages_digest(messages: Sequence[Sequence[Message]]) -> str:
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
-def stored_templates(document: str) -> list[Template]:
-    """The questions of a prompt that was kept. Raises ValueError when it is none."""
+def read_prompt(document: str) -> KeptPrompt:
+    """A prompt that was kept, from its JSON."""
     read = json.loads(document)
-    return [Template(system=one["system"], user=one["user"]) for one in read["questions"]]
+    return KeptPrompt(
+        questions=tuple(
+            Template(system=one["system"], user=one["user"]) for one in read["questions"]
+        ),
+        against=read.get("against"),
+    )
 
 
 def _question(card: Card, preset: JudgePreset, form: AnswerForm) -> Question:

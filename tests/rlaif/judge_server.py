@@ -88,7 +88,7 @@ def judge_server(*answers: Answer, script: Script | None = None) -> Iterator[Jud
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield Judge(f"http://127.0.0.1:{server.server_port}/v1", got, headers)

@@ -23,8 +23,9 @@ from rlaif.judge_answer import (
 from rlaif.judge_client import JudgeAnswer, TokenChances
 from rlaif.judge_fence import MAX_CHARACTERS, pair_record, reply_record
 from rlaif.judge_injections import load_injections
-from rlaif.judge_presets import PRESET_NAMES, JudgePreset, PresetName, preset_of
-from rlaif.judge_prompt import JudgePrompt, judge_prompt, stored_templates
+from rlaif.judge_preset_names import PRESET_NAMES, PresetName
+from rlaif.judge_presets import JudgePreset, preset_of
+from rlaif.judge_prompt import JudgePrompt, judge_prompt, read_prompt
 from rlaif.metrics import METRIC_KEYS, METRICS
 from tests.rlaif.judge_server import compare_answer, score_answer
 
@@ -192,7 +193,7 @@ def test_the_hash_follows_everything_told_and_how_it_is_read() -> None:
 @pytest.mark.parametrize("name", PRESET_NAMES)
 def test_every_preset_stands_for_all_impressions_and_keeps_all_it_tells(name: PresetName) -> None:
     prompt = _prompt(name)
-    templates = stored_templates(prompt.about_reply.document)
+    templates = list(read_prompt(prompt.about_reply.document).questions)
     assert templates == (
         [question.template for question in prompt.questions] or [prompt.comparison] * 2
     )
