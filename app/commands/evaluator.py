@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from app.clock import utc_now
 from app.commands.evaluator_agreement import agreement
+from app.commands.evaluator_report import report
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card, existing_heads, load_base
 from app.settings import Settings, load_settings
@@ -132,6 +133,7 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
 
 
 command.add_command(agreement)
+command.add_command(report)
 
 
 def _reviews(settings: Settings) -> Reviews:
