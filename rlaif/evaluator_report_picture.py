@@ -8,9 +8,10 @@ import matplotlib.figure
 
 from persona.estimates import Estimate
 from rlaif.evaluator_report import EvaluatorReport
-from rlaif.evaluator_report_markdown import SPLIT_TITLES, row_title
+from rlaif.evaluator_report_markdown import BASELINE_TITLES, SPLIT_TITLES, row_title
 from rlaif.evaluator_report_split import SplitReport
 from rlaif.rating_figures import Dimensions
+from rlaif.trivial_baselines import BASELINES
 
 _INK, _SOFT, _LINE, _PAPER, _FAINT = "#1c2242", "#5b5f79", "#e0d3ba", "#fffcf5", "#a9a9b4"
 _COLOURS = ("#c9b48a", "#a5731a", "#6f9a86", "#9aa3cf", "#3a4a8c")
@@ -29,31 +30,36 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-_BESIDE = 0.42
-"""Width of the columns of published figures, in widths of the plot."""
 
 
 def report_picture(report: EvaluatorReport) -> bytes:
     """A PNG of all that has figures."""
-    rows = len(report.names) + 1
+    height = max(7.4, 2.2 + 0.62 * (len(report.names) + 1))
     with matplotlib.rc_context(_STYLE):
-        figure = matplotlib.figure.Figure(figsize=(13, max(5.8, 1.6 + 0.62 * rows)))
+        figure = matplotlib.figure.Figure(figsize=(13.5, height))
         grid = figure.add_gridspec(
-            2,
-            2,
-            width_ratios=(1.75, 1),
-            left=0.16,
-            right=0.975,
-            top=0.86,
-            bottom=0.1,
-            wspace=0.42 if _has_published(report) else 0.2,
-            hspace=0.5,
+            3,
+            4,
+            width_ratios=(1.5, 0.38, 0.44, 1),
+            height_ratios=(1.25, 1, 0.8),
+            left=0.15,
+            right=0.97,
+            top=1 - 1.35 / height,
+            bottom=0.55 / height,
+            wspace=0.06,
+            hspace=0.62,
         )
-        figure.text(0.012, 0.955, f"Evaluator {report.evaluator}", fontsize=14, weight="bold")
-        figure.text(0.012, 0.918, _subtitle(report), color=_SOFT)
-        _table1(figure.add_subplot(grid[:, 0]), report)
-        _calibration(figure.add_subplot(grid[0, 1]), report)
-        _dimensions(figure.add_subplot(grid[1, 1]), report)
+        figure.text(
+            0.012, 1 - 0.36 / height, f"Evaluator {report.evaluator}", size=14, weight="bold"
+        )
+        figure.text(0.012, 1 - 0.62 / height, _subtitle(report), color=_SOFT)
+        table = figure.add_subplot(grid[:, 0])
+        _table1(table, report)
+        if _has_published(report):
+            _published(figure.add_subplot(grid[:, 1], sharey=table), report)
+        _calibration(figure.add_subplot(grid[0, 3]), report)
+        _baselines(figure.add_subplot(grid[1, 3]), report)
+        _dimensions(figure.add_subplot(grid[2, 3]), report)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
     return buffer.getvalue()
@@ -99,39 +105,39 @@ def _table1(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:
     axes.set_ylim(count + 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("Spearman")
-    axes.set_title("Table 1: agreement with people", loc="left", pad=22, weight="bold")
+    axes.set_title("Table 1: agreement with people", loc="left", pad=31, weight="bold")
     axes.legend(
-        frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 0.995), ncols=3, fontsize=7.5,
+        frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 0.997), ncols=3, fontsize=7.5,
         handletextpad=0.2, columnspacing=1.0, borderaxespad=0.1,
     )  # fmt: skip
-    if _has_published(report):
-        _published(axes, report)
 
 
 def _published(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:
-    """The founding paper's figures in grey, as columns right of the plot."""
-    place = axes.get_yaxis_transform()
-    columns = [1.05 + _BESIDE / 3 * (n + 0.3) for n in range(3)]
-    for x, title in zip(columns, ("no SFT", "GPT-3.5", "SFT"), strict=True):
-        axes.text(
-            x, -0.62, title, transform=place, color=_FAINT, ha="center", va="bottom", fontsize=8
-        )
+    """The founding paper's figures in grey, beside the rows they belong to."""
+    axes.set_axis_off()
+    axes.set_xlim(0, 3)
+    place = axes.get_xaxis_transform()
     axes.text(
-        columns[1], -0.95, "founding paper, other data", transform=place, color=_FAINT,
-        ha="center", va="bottom", fontsize=8,
+        1.5, 1.045, "founding paper,\nother data", transform=place, color=_FAINT, ha="center",
+        va="bottom", fontsize=8,
     )  # fmt: skip
+    for x, title in enumerate(("no SFT", "GPT-3.5", "SFT")):
+        axes.text(
+            x + 0.5, 1.012, title, transform=place, color=_FAINT, ha="center", va="bottom",
+            fontsize=8,
+        )  # fmt: skip
     for n, row in enumerate(report.splits[0].ratings):
         if row.published is None:
             continue
         own = (row.published.no_sft, row.published.gpt35, row.published.sft)
-        for x, value in zip(columns, own, strict=True):
+        for x, value in enumerate(own):
             text = "–" if value is None else f"{value:.2f}"
-            axes.text(x, n, text, transform=place, color=_FAINT, ha="center", va="center")
+            axes.text(x + 0.5, n, text, color=_FAINT, ha="center", va="center")
 
 
 def _calibration(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:
     split = _most_honest(report)
-    axes.set_title("Calibration: predicted and rated", loc="left", weight="bold")
+    axes.set_title("Calibration", loc="left", weight="bold")
     if split is None or split.calibration is None:
         _nothing(axes, "too few dialogues")
         return
@@ -161,6 +167,30 @@ def _calibration(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:
             1, 1.03, f"variance foretold {one.explained.value:.1%}", transform=axes.transAxes,
             ha="right", color=_SOFT, fontsize=8,
         )  # fmt: skip
+
+
+def _baselines(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:
+    """The mean over the ratings beside what looks at no meaning."""
+    split = _most_honest(report)
+    axes.set_title("Beside trivial baselines", loc="left", weight="bold")
+    mean = None if split is None else split.mean
+    if split is None or mean is None or mean.rho is None:
+        _nothing(axes, "too few dialogues")
+        return
+    rows = [("this evaluator", mean.rho), ("the same, given length", mean.given_length)]
+    rows += [(BASELINE_TITLES[name], mean.baselines[name]) for name in BASELINES]
+    known = [(title, one) for title, one in rows if one is not None]
+    colours = [_COLOURS[1] if n < 2 else _FAINT for n in range(len(known))]
+    figures = [one for _, one in known]
+    axes.axvline(0, color=_SOFT, linewidth=0.8, zorder=1)
+    for n, (one, colour) in enumerate(zip(figures, colours, strict=True)):
+        axes.errorbar(
+            one.value, n, xerr=_bars([one]), fmt="o", color=colour, markersize=4.5, linewidth=1.4
+        )
+    axes.set_yticks(range(len(known)), [title for title, _ in known], fontsize=8)
+    axes.set_ylim(len(known) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"Spearman, mean over ratings ({SPLIT_TITLES[split.name]})")
 
 
 def _dimensions(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:

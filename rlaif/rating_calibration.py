@@ -29,7 +29,7 @@ class Calibration:
     """Predictions beside ratings, in the rating's points.
 
     tenths: of predictions as given, in the order of size. isotonic: the rising line nearest to the
-    ratings, as (prediction, rating). error: expected calibration error, the mean distance of the
+    ratings, as (prediction, rating), the outermost fiftieths left out. error: expected calibration error, the mean distance of the
     tenths from what they promise: as given (None when predictions are in no unit of ratings), and
     after a line and a rising line fitted on other dialogues. explained: share of the ratings' variance
     that the rising line foretells, below 0 when the mean would do better. The error alone says
@@ -64,7 +64,7 @@ def calibrate(
     lost, at_stake = weights @ (rated - by_isotonic) ** 2, weights @ (rated - by_mean) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         explained = np.where(at_stake > 0, 1 - lost / at_stake, np.nan)
-    grid = np.quantile(predicted, np.linspace(0, 1, _KNOTS))
+    grid = np.quantile(predicted, np.linspace(0.02, 0.98, _KNOTS))
     return Calibration(
         tenths=_tenths(predicted, rated, weights, units),
         isotonic=tuple(
