@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.composition import chosen_card
+from app.composition import chosen_card, existing_heads
 from app.night_models import NightModels
+from app.rated_choice import RatedChoice, load_rated
 from app.settings import load_settings
 from persona.card import Card
+from rlaif.embedded_heads import reviews_until
 from rlaif.evaluator_predictor import EvaluatorPredictor
 from rlaif.evaluator_report import Subject
 from rlaif.judge_evaluator import JudgeEvaluator
 from rlaif.measurement_cache import MeasurementCache
+from rlaif.rated_dialogues import RatedDialogue
 
 USUAL_DIALOGUES: Mapping[str, int] = {
     "embedded": 600,
@@ -25,29 +28,47 @@ cores."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What a report needs of an evaluator. cache: its verdicts so far, kept between runs."""
+    """What a report needs of an evaluator, the data it is measured on, and its verdicts so far, which
+    are kept between runs unless the data are words of this site's visitors."""
 
     subject: Subject
     card: Card
+    data: list[RatedDialogue]
     cache: MeasurementCache
 
 
-def choose_evaluator(name: str, home: Path | None, card: Path | None, replies: int) -> Chosen:
-    """Make the evaluator `name`, as the night's gate would be made; `replies` are scored a dialogue.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatorWish:
+    """name: of the evaluator. replies: scored of each dialogue. home, card: None for the usual ones."""
 
-    Raises SettingsError or EvaluatorError naming what is missing.
+    name: str
+    replies: int
+    home: Path | None
+    card: Path | None
+
+
+def choose_evaluator(wish: EvaluatorWish, data: str, format_name: str | None) -> Chosen:
+    """Make the evaluator, as the night's gate would be made, and read what it is measured on.
+
+    Reviews that its heads were fitted on are left out. Raises SettingsError, DataError or
+    EvaluatorError naming what is missing.
     """
-    settings = load_settings(home, {"night": {"gate_evaluator": name}})
-    own = chosen_card(settings, card)
+    settings = load_settings(wish.home, {"night": {"gate_evaluator": wish.name}})
+    learnt = reviews_until(existing_heads(settings)) if wish.name == "embedded" else None
+    rated = load_rated(settings, RatedChoice(data=data, format=format_name, learnt_until=learnt))
+    own = chosen_card(settings, wish.card)
     evaluator = NightModels(settings, own).gate_evaluator()
-    cache = MeasurementCache(settings.cache_folder / "evaluator_reports", evaluator.id, "replies")
+    folder = settings.cache_folder / "evaluator_reports"
+    personal = any(one.personal for one in rated)
+    cache = MeasurementCache(None if personal else folder, evaluator.id, "replies")
     return Chosen(
         subject=Subject(
-            predictor=EvaluatorPredictor(evaluator, cache, replies),
+            predictor=EvaluatorPredictor(evaluator, cache, wish.replies),
             unit="scale",
             evaluator=evaluator,
             pair_judge=evaluator if isinstance(evaluator, JudgeEvaluator) else None,
         ),
         card=own,
+        data=rated,
         cache=cache,
     )

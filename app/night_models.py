@@ -16,6 +16,7 @@ from persona.retrieval import load_embedder
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import EmbeddedEvaluator, load_embedded_evaluator
 from rlaif.embedded_heads import reviews_until
+from rlaif.evaluation_only import require_for_training
 from rlaif.evaluator import Evaluator, PairJudge
 from rlaif.fed_evaluator import FedEvaluator
 from rlaif.follow_ups import load_calibration, load_follow_ups
@@ -46,8 +47,11 @@ class NightModels:
             self._engine = None
 
     def training_evaluator(self) -> Evaluator:
-        """The one that picks pairs."""
-        return self._evaluator(self._settings.night.training_evaluator)
+        """The one that picks pairs. Raises EvaluatorError when what it learnt from forbids that."""
+        evaluator = self._evaluator(self._settings.night.training_evaluator)
+        allowed = self._settings.night.evaluation_only_evaluator
+        require_for_training(evaluator.id, allowed=allowed)
+        return evaluator
 
     def pair_judge(self) -> PairJudge | None:
         """The training evaluator where it can compare two replies."""

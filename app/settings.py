@@ -159,6 +159,8 @@ class NightSettings(Section):
     training_evaluator: EvaluatorName = "embedded"
     gate_evaluator: EvaluatorName = "information"
     """Of another kind than the training evaluator; it never picks pairs."""
+    evaluation_only_evaluator: bool = False
+    """Whether one fitted on data for evaluation only may pick pairs; its mark goes with adapters."""
     judge_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$", validate_default=True)] = ""
     """An OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1."""
     judge_model: Annotated[str, Field(validate_default=True)] = ""

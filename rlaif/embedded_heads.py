@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from persona.durable import file_sha256, write_file
 from rlaif.errors import EvaluatorError
+from rlaif.evaluation_only import read_mark
 from rlaif.features import FEATURE_VERSION, FIGURE_NAMES, Features
 from rlaif.metrics import METRIC_KEYS, SCALE
 
@@ -115,8 +116,8 @@ def save_heads(folder: Path, weights: HeadWeights, about: Mapping[str, object]) 
 
 
 def evaluator_id(manifest: Mapping[str, object]) -> str:
-    """Return the id under which scores of these heads are stored."""
-    return f"embedded-{str(manifest['sha256'])[:12]}"
+    """Return the id under which scores of these heads are stored, with its mark if it has one."""
+    return read_mark(manifest).on_id(f"embedded-{str(manifest['sha256'])[:12]}")
 
 
 def evaluator_id_on_disk(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """The evidence for an evaluator's number: ratings on every split, baselines, calibration, dimensions,
 faults and order, each with its interval."""
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ from rlaif.evaluator_report_faults import FaultReport, fault_examples, fault_rep
 from rlaif.evaluator_report_split import Drawing, SplitReport, Unit, split_report
 from rlaif.measurement_cache import MeasurementCache
 from rlaif.order_flips import OrderFigures, order_figures
+from rlaif.rated_data import sample_dialogues
 from rlaif.rated_dialogues import RatedDialogue, rating_names
 from rlaif.rater_agreement import RaterAgreement, rater_agreement
 from rlaif.rating_figures import Dimensions, dimensions, make_clusters, rank_correlations
@@ -121,19 +121,25 @@ def chosen_splits(
     that few scored dialogues serve every split.
     """
     if learns and plan.dialogues is not None:
-        kept = frozenset(_shuffled({one.group for one in data}, plan)[: plan.dialogues])
-        data = [one for one in data if one.group in kept]
+        data = sample_dialogues(data, plan.dialogues, plan.drawing.seed)
     splits = make_splits(data, plan.splits)
     if learns or plan.dialogues is None:
         return data, splits
     by_chance = {data[n].group for split in splits[:1] for n in split.test}
+    kept = _sampled(data, by_chance, plan.dialogues, plan)
     rest = {data[n].group for split in splits for n in split.test} - by_chance
-    order = [*_shuffled(by_chance, plan), *_shuffled(rest, plan)]
-    kept = frozenset(order[: plan.dialogues])
+    kept |= _sampled(data, rest, plan.dialogues - len(kept), plan)
     return data, [
         replace(split, test=tuple(n for n in split.test if data[n].group in kept))
         for split in splits
     ]
+
+
+def _sampled(
+    data: Sequence[RatedDialogue], groups: set[str], count: int, plan: ReportPlan
+) -> set[str]:
+    rows = [one for one in data if one.group in groups]
+    return {one.group for one in sample_dialogues(rows, max(count, 0), plan.drawing.seed)}
 
 
 def _looked_at(split: RatingSplit, subject: Subject) -> tuple[int, ...]:
@@ -143,12 +149,6 @@ def _looked_at(split: RatingSplit, subject: Subject) -> tuple[int, ...]:
 
 def _within(progress: Progress, part: str) -> Progress:
     return lambda stage, share: progress(f"{part}: {stage}", share)
-
-
-def _shuffled(groups: set[str], plan: ReportPlan) -> list[str]:
-    names = sorted(groups)
-    random.Random(plan.drawing.seed).shuffle(names)
-    return names
 
 
 def _without_ratings(

@@ -93,10 +93,12 @@ def _of_first(examples: Sequence[Example], contexts: int) -> list[Example]:
 
 
 def _as_rows(data: Sequence[RatedDialogue]) -> list[ImportedRow]:
-    """Each dialogue once, with the names of all who rated it: faults ask for no more."""
+    """Each whole dialogue once, with the names of all who rated it: faults ask for no more."""
     raters: dict[str, list[str]] = {}
     first: dict[str, RatedDialogue] = {}
     for one in data:
+        if one.only_reply or one.personal:
+            continue
         raters.setdefault(one.group, []).append(one.rater)
         first.setdefault(one.group, one)
     return [

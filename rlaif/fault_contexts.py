@@ -78,7 +78,7 @@ def standardised_ratings(rows: Sequence[ImportedRow]) -> dict[tuple[str, str], d
     rater says of one dialogue against another can be learnt. Raters with fewer than five
     dialogues are left out, and so are ratings that a rater never varied.
     """
-    by_rater: dict[str, list[tuple[str, dict[str, int]]]] = {}
+    by_rater: dict[str, list[tuple[str, dict[str, float]]]] = {}
     for row in rows:
         for rating in row.ratings:
             by_rater.setdefault(rating.rater, []).append((row.id, dict(rating.scores)))

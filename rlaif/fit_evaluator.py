@@ -9,9 +9,10 @@ import numpy as np
 
 from persona.card import Card
 from persona.dialogues import read_card_rows
-from persona.importers.report import ImportedRow, require_trainable
+from persona.importers.report import ImportedRow
 from rlaif.embedded_heads import HeadWeights, estimate, save_heads
 from rlaif.errors import EvaluatorError
+from rlaif.evaluation_only import require_fitting
 from rlaif.faults import LOWERED, Example
 from rlaif.feature_cache import cached_features
 from rlaif.features import FeatureExtractor, Features
@@ -32,7 +33,8 @@ NOTICE = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRun:
     """What a fit needs. `cache` keeps features between runs, those of visitors' replies excepted;
-    `out` receives the heads; `report` is told the stage and its share, 0 to 1."""
+    `out` receives the heads; `report` is told the stage and its share, 0 to 1. `evaluation_only`:
+    the holder lets it be fitted on data that came for evaluation only, and it is marked."""
 
     card: Card
     rated: Sequence[ImportedRow]
@@ -44,6 +46,7 @@ class FitRun:
     settings: HeadSettings
     report: Callable[[str, float], None]
     reviews: Reviews = field(default_factory=Reviews)
+    evaluation_only: bool = False
 
 
 def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]:
@@ -51,7 +54,7 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
 
     Raises DataError when data may not be trained on, EvaluatorError when there is too little.
     """
-    require_trainable(run.rated)
+    mark = require_fitting((row.licence for row in run.rated), allowed=run.evaluation_only)
     sides = make_sides(
         run.rated,
         read_card_rows(run.card.folder, "train"),
@@ -85,6 +88,7 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
         "lowered": {kind: list(keys) for kind, keys in LOWERED.items()},
         "rated": {key: list(names) for key, names in RATED.items()},
         "held_out": figures,
+        **mark.in_manifest(),
     }
     save_heads(run.out, weights, about)
     return about

@@ -16,6 +16,9 @@ class RatedDialogue:
     messages: the rater speaks as "user", the one who is rated as "assistant"; either may begin or
     end. group: the dialogue; two people may have rated it. rater, system: who rated, and who or
     what was rated; empty when the data do not say. ratings: figures by name, as published.
+    only_reply: they are of the last message, a reply, beside which `facts` lay; what was said
+    before is its context. personal: words of this site's visitors; nothing made of them (features,
+    prompts) may stay on disk, for an erasure would not find it.
     """
 
     group: str
@@ -24,21 +27,30 @@ class RatedDialogue:
     system: str
     ratings: Mapping[str, float]
     licence: Licence
+    only_reply: bool = False
+    facts: tuple[str, ...] = ()
+    personal: bool = False
 
     def exchanges(self, at_most: int) -> list[Dialogue]:
         """Replies of the rated one with what was said before them, evenly spread, the last among
-        them; none when the rated one never answered."""
+        them; none when the rated one never answered, that one alone when only it was rated."""
         places = [
             n
             for n, message in enumerate(self.messages)
             if n > 0 and message.role == "assistant" and self.messages[n - 1].role == "user"
         ]
+        if self.only_reply:
+            places = places[-1:]
         if not places:
             return []
         count = min(at_most, len(places))
         chosen = sorted({places[len(places) - 1 - n * len(places) // count] for n in range(count)})
         return [
-            Dialogue(turns=self.messages[:place], reply=self.messages[place].content)
+            Dialogue(
+                turns=self.messages[:place],
+                reply=self.messages[place].content,
+                facts=self.facts if self.only_reply else (),
+            )
             for place in chosen
         ]
 
@@ -68,12 +80,13 @@ def seat_raters(rows: Sequence[ImportedRow]) -> list[RatedDialogue]:
             partner = (others[0] if others else "") if swapped else (row.speaker or "")
             seated.append(
                 RatedDialogue(
-                    group=row.id,
-                    messages=_swapped(row.messages) if swapped else row.messages,
+                    group=row.group or row.id,
+                    messages=_swapped(row.whole()) if swapped else row.whole(),
                     rater=rating.rater,
                     system=partner,
                     ratings=dict(rating.scores),
                     licence=row.licence,
+                    only_reply=row.only_reply,
                 )
             )
     return seated
@@ -88,5 +101,4 @@ def _swapped(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(
         Message(role="user" if m.role == "assistant" else "assistant", content=m.content)
         for m in messages
-        if m.role != "system"
     )

@@ -22,8 +22,8 @@ BASELINES: tuple[BaselineName, ...] = (*TEXT_BASELINES, *RATING_BASELINES)
 
 
 def text_baselines(data: Sequence[RatedDialogue]) -> Floats:
-    """Shape [dialogues, 3]: characters of all turns of the rated one, of their last reply, and the
-    share of different pairs of letters in their turns."""
+    """Shape [dialogues, 3]: characters of what was rated (all turns of the rated one, or one reply), of
+    their last reply, and the share of different pairs of letters in what was rated."""
     return np.array([_of_texts(one) for one in data], dtype=np.float64).reshape(len(data), 3)
 
 
@@ -42,6 +42,8 @@ def rating_baselines(
 
 def _of_texts(one: RatedDialogue) -> tuple[float, float, float]:
     said = [message.content for message in one.messages if message.role == "assistant"]
+    if one.only_reply:
+        said = said[-1:]
     pairs = sum(max(len(letters(text)) - 1, 0) for text in said)
     different = len(frozenset[str]().union(*(bigrams(text) for text in said)))
     return (

@@ -70,27 +70,7 @@ def paired_ratings(session: Session, evaluator: str, since: datetime) -> list[Ra
 
     Of several verdicts of one operator on one metric of a reply the last counts.
     """
-    wanted = (
-        select(ReviewRow)
-        .where(
-            ReviewRow.kind == "metric",
-            ReviewRow.metric.in_(METRIC_COLUMNS),
-            ReviewRow.value.is_not(None),
-            ReviewRow.reply_id.is_not(None),
-            ReviewRow.at >= since,
-            standing(),
-        )
-        .order_by(ReviewRow.id)
-    )
-    last: dict[str, dict[str, dict[str, Rating]]] = {}
-    for row in session.scalars(wanted):
-        reply = last.pop(str(row.reply_id), {})
-        last[str(row.reply_id)] = reply
-        given = reply.setdefault(str(row.metric), {})
-        given.pop(row.operator, None)
-        given[row.operator] = Rating(
-            operator=row.operator, value=float(row.value or 0.0), blind=row.blind, at=row.at
-        )
+    last = last_ratings(session, since)
     scores = load_scores(session, list(last), evaluator)
     return [
         RatedReply(
@@ -100,6 +80,36 @@ def paired_ratings(session: Session, evaluator: str, since: datetime) -> list[Ra
         )
         for reply, metrics in last.items()
     ]
+
+
+def last_ratings(
+    session: Session, since: datetime | None = None
+) -> dict[str, dict[str, dict[str, Rating]]]:
+    """Return reply -> metric -> operator -> their last verdict that stands, of those since then,
+    replies in order of their newest rating; everything for None."""
+    wanted = (
+        select(ReviewRow)
+        .where(
+            ReviewRow.kind == "metric",
+            ReviewRow.metric.in_(METRIC_COLUMNS),
+            ReviewRow.value.is_not(None),
+            ReviewRow.reply_id.is_not(None),
+            standing(),
+        )
+        .order_by(ReviewRow.id)
+    )
+    if since is not None:
+        wanted = wanted.where(ReviewRow.at >= since)
+    last: dict[str, dict[str, dict[str, Rating]]] = {}
+    for row in session.scalars(wanted):
+        reply = last.pop(str(row.reply_id), {})
+        last[str(row.reply_id)] = reply
+        given = reply.setdefault(str(row.metric), {})
+        given.pop(row.operator, None)
+        given[row.operator] = Rating(
+            operator=row.operator, value=float(row.value or 0.0), blind=row.blind, at=row.at
+        )
+    return last
 
 
 def rating_evaluators(session: Session) -> dict[str, int]:

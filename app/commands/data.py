@@ -13,6 +13,7 @@ from persona.importers.formats import FORMATS, import_file
 from persona.importers.report import write_rows
 
 _REVIEWS = "reviews"
+_FORMAT_NAMES = (*FORMATS, _REVIEWS)
 
 
 @click.group("data")
@@ -23,8 +24,8 @@ def command() -> None:
 command.add_command(export)
 
 
-@command.command("import")
-@click.argument("format_name", metavar="FORMAT", type=click.Choice([*FORMATS, _REVIEWS]))
+@command.command("import", epilog=f"Formats: {', '.join(_FORMAT_NAMES)}.")
+@click.argument("format_name", metavar="FORMAT", type=click.Choice(_FORMAT_NAMES))
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--out",
@@ -68,6 +69,7 @@ def import_rows(
         "refused": [
             {"reason": one.reason, "count": one.count, "first": one.first} for one in report.refused
         ],
+        "notes": list(report.notes),
         "licence": report.licence.name,
         "may_train": report.licence.may_train,
         "notice": report.licence.notice,
@@ -79,6 +81,8 @@ def import_rows(
     click.echo(f"{format_name}: read {report.read}, kept {report.kept}")
     for one in report.refused:
         click.echo(f"  refused {one.count}: {one.reason} (first: {one.first})")
+    for note in report.notes:
+        click.echo(f"  note: {note}")
     training = "may be trained on" if report.licence.may_train else "for evaluation only"
     click.echo(f"licence: {report.licence.name}, {training}. {report.licence.notice}")
     click.echo(f"written: {target}")

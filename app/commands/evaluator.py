@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from app.clock import utc_now
 from app.commands.evaluator_agreement import agreement
 from app.commands.evaluator_report import report
-from app.commands.options import Bar, card_option, home_option, json_option, print_json
+from app.commands.options import (
+    Bar,
+    card_option,
+    evaluation_only_option,
+    home_option,
+    json_option,
+    print_json,
+)
 from app.composition import chosen_card, existing_heads, load_base
 from app.settings import Settings, load_settings
 from persona.embedding import load_embedder
@@ -19,6 +26,7 @@ from persona.engine import Message
 from persona.importers.realpersonachat import import_realpersonachat
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import load_embedded_evaluator
+from rlaif.evaluation_only import is_marked, note_of_id
 from rlaif.evaluator import Assessment, Dialogue
 from rlaif.features import FeatureExtractor
 from rlaif.fit_data import PLANS, PlanSize
@@ -47,6 +55,7 @@ def command() -> None:
     help="Folder for the heads. [default: evaluator/ in the home folder]",
 )
 @click.option("--size", type=click.Choice(list(PLANS)), default="full", help="How much is made.")
+@evaluation_only_option
 @card_option
 @home_option
 @json_option
@@ -57,6 +66,7 @@ def fit(
     card: Path | None,
     home: Path | None,
     as_json: bool,
+    evaluation_only: bool,
 ) -> None:
     """Fit heads on DATA, the card's dialogues, faults made from both, and what operators reviewed;
     run again to resume."""
@@ -80,6 +90,7 @@ def fit(
             settings=HeadSettings(),
             report=bar,
             reviews=_reviews(settings),
+            evaluation_only=evaluation_only,
         ),
     )
     bar.done(f"heads in {folder}")
@@ -114,6 +125,7 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
         print_json(
             {
                 "evaluator": evaluator.id,
+                "evaluation_only": is_marked(evaluator.id),
                 "replies": [
                     {"values": dict(verdict.values), "spread": dict(verdict.spread)}
                     if isinstance(verdict, Assessment)
@@ -123,6 +135,8 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
             }
         )
         return
+    if note := note_of_id(evaluator.id):
+        click.echo(note, err=True)
     for dialogue, verdict in zip(dialogues, verdicts, strict=True):
         click.echo(dialogue.reply)
         if not isinstance(verdict, Assessment):

@@ -12,20 +12,22 @@ import click
 
 from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
-from app.evaluator_choice import USUAL_DIALOGUES, choose_evaluator
+from app.commands.rated_options import rated_data_options
+from app.evaluator_choice import USUAL_DIALOGUES, EvaluatorWish, choose_evaluator
+from app.rated_choice import BLIND_REVIEWS, REVIEWS
 from app.settings import load_settings
 from persona.durable import file_sha256
-from persona.importers.formats import FORMATS, import_file
+from rlaif.evaluation_only import is_marked, note_of_id
 from rlaif.evaluator_report import EvaluatorReport, ReportPlan, make_report
 from rlaif.evaluator_report_files import write_report
 from rlaif.evaluator_report_markdown import SPLIT_TITLES, figure
 from rlaif.evaluator_report_split import Drawing
-from rlaif.rated_dialogues import RatedDialogue, seat_raters
+from rlaif.rated_dialogues import RatedDialogue
 
 
 class _Asked(TypedDict):
-    data: Path
-    format: str
+    data: str
+    format_name: str | None
     evaluator: str
     dialogues: int | None
     replies: int
@@ -40,25 +42,8 @@ class _Asked(TypedDict):
 
 
 @click.command("report")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="Rated dialogues: a file or a published folder.",
-)
-@click.option(
-    "--format",
-    type=click.Choice(list(FORMATS)),
-    default="realpersonachat",
-    show_default=True,
-    help="The layout of the data.",
-)
+@rated_data_options
 @click.option("--evaluator", default="embedded", show_default=True, help="Who is reported on.")
-@click.option(
-    "--dialogues",
-    type=click.IntRange(min=1),
-    help="Look at so many at most. [default: what takes about twenty minutes]",
-)
 @click.option(
     "--replies",
     type=click.IntRange(min=1),
@@ -99,29 +84,33 @@ class _Asked(TypedDict):
 def report(**asked: Unpack[_Asked]) -> None:
     """Spearman with people on every split, with baselines, calibration, dimensions and faults.
 
-    Run again to go on with a report that was stopped: what was scored is kept.
+    Without --dialogues it looks at what takes about twenty minutes. Run again to go on with a report
+    that was stopped: what was scored is kept.
     """
     began = time.monotonic()
     name = asked["evaluator"]
     bar = Bar("report")
-    bar("reading the data", 0.0)
-    data = seat_raters(import_file(asked["format"], asked["data"]).rows)
     plan = ReportPlan(
         dialogues=asked["dialogues"] or USUAL_DIALOGUES.get(name.partition(":")[0]),
         fault_contexts=asked["faults"],
         order_pairs=asked["pairs"],
         drawing=Drawing(draws=asked["draws"], seed=asked["seed"]),
     )
-    bar("loading the evaluator", 0.0)
-    chosen = choose_evaluator(name, asked["home"], asked["card"], asked["replies"])
-    made = make_report(data, chosen.subject, chosen.card, chosen.cache, plan, bar)
-    manifest = _manifest(data, asked, made, minutes=(time.monotonic() - began) / 60)
+    bar("reading the data and loading the evaluator", 0.0)
+    wish = EvaluatorWish(
+        name=name, replies=asked["replies"], home=asked["home"], card=asked["card"]
+    )
+    chosen = choose_evaluator(wish, asked["data"], asked["format_name"])
+    made = make_report(chosen.data, chosen.subject, chosen.card, chosen.cache, plan, bar)
+    manifest = _manifest(chosen.data, asked, made, minutes=(time.monotonic() - began) / 60)
     folder = asked["out"] or load_settings(asked["home"]).home / "evaluator_reports" / _safe(name)
     facts = write_report(made, manifest, folder)
     bar.done(f"report.md, report.png, report.json in {folder}")
     if asked["as_json"]:
         print_json(facts)
         return
+    if note := note_of_id(made.evaluator):
+        click.echo(note, err=True)
     click.echo(f"evaluator {made.evaluator}, {made.used} dialogues; mean Spearman with people:")
     for split in made.splits:
         rows = f"({split.dialogues} dialogues)"
@@ -133,14 +122,18 @@ def _manifest(
 ) -> dict[str, object]:
     """What the report was made of and how; nothing of the texts."""
     licences = {one.licence.name: one.licence for one in data}
+    reviews = asked["data"] in (REVIEWS, BLIND_REVIEWS)
     return {
         "evaluator": made.evaluator,
         "learns": made.learns,
-        "data": asked["data"].name,
-        "data_sha256": _sha256(asked["data"]),
+        "data": Path(asked["data"]).name,
+        "data_sha256": None if reviews else _sha256(Path(asked["data"])),
         "licences": sorted(licences),
         "notices": sorted({one.notice for one in licences.values() if one.notice}),
-        "evaluation_only": sorted(one.name for one in licences.values() if not one.may_train),
+        "data_for_evaluation_only": sorted(
+            one.name for one in licences.values() if not one.may_train
+        ),
+        "evaluator_fitted_on_evaluation_only": is_marked(made.evaluator),
         "rated_rows": len(data),
         "dialogues": len({one.group for one in data}),
         "dialogues_used": made.used,

@@ -34,6 +34,16 @@ def card_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def evaluation_only_option(command: Decorated) -> Decorated:
+    """Add --fit-on-evaluation-only: the holder's word, without which such data are refused."""
+    return click.option(
+        "--fit-on-evaluation-only",
+        "evaluation_only",
+        is_flag=True,
+        help="I hold the right to fit on data for evaluation only; all that is made is marked.",
+    )(command)
+
+
 def print_json(value: Mapping[str, object] | list[object]) -> None:
     """Print one JSON value, Japanese as it is."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))

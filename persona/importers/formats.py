@@ -6,8 +6,10 @@ from types import MappingProxyType
 
 from persona.errors import DataError
 from persona.importers.jempathetic import import_jempathetic
+from persona.importers.jtransformer_eval import import_jtransformer_eval
 from persona.importers.ojousama import import_ojousama
 from persona.importers.plain import import_plain
+from persona.importers.rated import import_rated
 from persona.importers.realpersonachat import import_realpersonachat
 from persona.importers.report import ImportReport
 from persona.importers.rosebleu import import_rosebleu
@@ -22,6 +24,8 @@ FORMATS: Mapping[str, Callable[[Path], ImportReport]] = MappingProxyType(
         "rosebleu": import_rosebleu,
         "realpersonachat": import_realpersonachat,
         "jempathetic": import_jempathetic,
+        "jtransformer-eval": import_jtransformer_eval,
+        "rated": import_rated,
         "plain": import_plain,
     }
 )

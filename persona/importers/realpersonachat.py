@@ -8,18 +8,19 @@ Layouts read:
 - re-packed: .jsonl or .jsonl.xz, one dialogue a line with `id`, `speakers`, `utterances` as
   [speaker, text] and `ratings` by speaker, the six figures in the order of RATINGS.
 
-The first to speak is the user, the other the assistant. Personal data is masked in the source as
+The first to speak is the user, the other the assistant; each rated the other, so what the user says
+after the last reply is kept beside the messages. Personal data is masked in the source as
 <ID> and ＊＊ and stays masked. Split by rater, never by row: a rater's habit is half of a rating.
 
 Source: https://github.com/nu-dialogue/real-persona-chat (Yamashita et al. 2023)
 """
 
-import json
 import lzma
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from persona.errors import DataError
 from persona.importers.report import (
@@ -28,10 +29,10 @@ from persona.importers.report import (
     Licence,
     Rating,
     RowCollector,
-    alternate,
+    as_spoken,
     read_text,
 )
-from persona.importers.tables import read_json_objects
+from persona.importers.tables import json_object, read_json_objects
 
 LICENCE = Licence(
     name="CC BY-SA 4.0 (RealPersonaChat)",
@@ -46,6 +47,7 @@ RATINGS = (
     "proactiveness",
     "satisfaction",
 )
+Figure = Annotated[int, Field(ge=1, le=5)]
 
 
 class _Utterance(BaseModel):
@@ -55,12 +57,12 @@ class _Utterance(BaseModel):
 
 class _Evaluation(BaseModel):
     interlocutor_id: str
-    informativeness: int
-    comprehension: int
-    familiarity: int
-    interest: int
-    proactiveness: int
-    satisfaction: int
+    informativeness: Figure
+    comprehension: Figure
+    familiarity: Figure
+    interest: Figure
+    proactiveness: Figure
+    satisfaction: Figure
 
 
 class _Published(BaseModel):
@@ -74,7 +76,7 @@ class _Repacked(BaseModel):
     id: int
     speakers: list[str]
     utterances: list[tuple[str, str]]
-    ratings: dict[str, list[int]] = {}
+    ratings: dict[str, list[Figure]] = {}
 
 
 def import_realpersonachat(path: Path) -> ImportReport:
@@ -96,27 +98,17 @@ def _items(path: Path) -> Iterator[tuple[str, Mapping[str, object] | None]]:
         if not files:
             raise DataError(f"{path} holds no dialogues/*.json; expected the published folder.")
         for file in files:
-            yield file.name, _object(read_text(file))
+            yield file.name, json_object(read_text(file))
     elif path.suffix == ".xz":
         try:
             with lzma.open(path, "rt", encoding="utf-8") as lines:
                 for number, line in enumerate(lines, start=1):
-                    yield f"{path.name}:{number}", _object(line)
+                    yield f"{path.name}:{number}", json_object(line)
         except (OSError, lzma.LZMAError, EOFError, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be unpacked: {error}.") from error
-    elif path.suffix == ".json":
-        yield path.name, _object(read_text(path))
     else:
         for number, item in read_json_objects(path):
             yield f"{path.name}:{number}", item
-
-
-def _object(text: str) -> Mapping[str, object] | None:
-    try:
-        item = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    return item if isinstance(item, dict) else None
 
 
 def _row(item: Mapping[str, object]) -> ImportedRow | None:
@@ -144,11 +136,16 @@ def _row(item: Mapping[str, object]) -> ImportedRow | None:
         return None
     if len(set(speakers)) != 2 or {speaker for speaker, _ in turns} != set(speakers):
         return None
+    if not {rating.rater for rating in ratings} <= set(speakers):
+        return None
     assistant = next(speaker for speaker in speakers if speaker != turns[0][0])
+    spoken = as_spoken(turns, assistant)
     return ImportedRow(
         id=f"realpersonachat-{name:05d}",
-        messages=alternate(turns, assistant),
+        messages=spoken.messages,
         licence=LICENCE,
         speaker=assistant,
         ratings=ratings,
+        opening=spoken.opening,
+        closing=spoken.closing,
     )

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from persona.dialogues import Split
 from persona.durable import write_file
@@ -26,10 +26,10 @@ class Licence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rating:
-    """What one person thought of a whole dialogue: figures by name, as published."""
+    """What one person thought of a dialogue: figures by name, as published. `rater` may be ""."""
 
     rater: str
-    scores: tuple[tuple[str, int], ...]
+    scores: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,9 @@ class ImportedRow:
     """One dialogue: user and assistant in turn, ending with the assistant.
 
     `speaker` is who the assistant is, `topic` and `split` are as published; all None when unsaid.
+    `opening` is what the assistant said before the first user turn, `closing` what the user said
+    after the last reply: raters heard both, training needs neither. `group` is the dialogue where
+    several rows are of one, `only_reply`: the ratings are of the last reply and not of the dialogue.
     """
 
     id: str
@@ -46,6 +49,19 @@ class ImportedRow:
     topic: str | None = None
     split: Split | None = None
     ratings: tuple[Rating, ...] = ()
+    opening: str | None = None
+    closing: str | None = None
+    group: str | None = None
+    only_reply: bool = False
+
+    def whole(self) -> tuple[Message, ...]:
+        """Everything that was said, opening and closing too; no system message."""
+        said = [message for message in self.messages if message.role != "system"]
+        if self.opening is not None:
+            said.insert(0, Message(role="assistant", content=self.opening))
+        if self.closing is not None:
+            said.append(Message(role="user", content=self.closing))
+        return tuple(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +75,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """One import; `read` = `kept` + the refused."""
+    """One import; `read` = `kept` + the refused. `notes`: sentences on what looks unusual."""
 
     format: str
     path: Path
@@ -68,6 +84,7 @@ class ImportReport:
     refused: tuple[Refusal, ...]
     licence: Licence
     rows: tuple[ImportedRow, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,7 +99,7 @@ class RowCollector:
 
     def keep(self, row: ImportedRow) -> None:
         """Add a row, or refuse it when its messages do not make a dialogue."""
-        fault = _dialogue_fault(row.messages)
+        fault = _dialogue_fault(row.messages) or _text_fault(row)
         if fault is None:
             self._rows.append(row)
         else:
@@ -124,38 +141,37 @@ def pair(prompt: str, completion: str) -> tuple[Message, ...]:
     )
 
 
-def alternate(turns: Iterable[tuple[str, str]], assistant: str) -> tuple[Message, ...]:
-    """Turns of (speaker, text) as messages with `assistant` as the one who replies.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """A dialogue as rows hold it: what training reads, and what stands before and after it."""
 
-    Turns that one speaker takes in a row are joined by a line break; what the assistant says
-    before the first user turn, and the user after the last reply, is dropped.
+    opening: str | None
+    messages: tuple[Message, ...]
+    closing: str | None
+
+
+def as_spoken(turns: Iterable[tuple[str, str]], assistant: str) -> Spoken:
+    """Turns of (speaker, text) with `assistant` as the one who replies.
+
+    Turns that one speaker takes in a row are joined by a line break; empty ones are dropped.
     """
     joined: list[Message] = []
     for speaker, text in turns:
         role: Literal["user", "assistant"] = "assistant" if speaker == assistant else "user"
-        if not text.strip() or (not joined and role == "assistant"):
+        if not text.strip():
             continue
         if joined and joined[-1].role == role:
             joined[-1] = Message(role=role, content=f"{joined[-1].content}\n{text.strip()}")
         else:
             joined.append(Message(role=role, content=text.strip()))
-    if joined and joined[-1].role == "user":
-        joined.pop()
-    return tuple(joined)
+    opening = joined.pop(0).content if joined and joined[0].role == "assistant" else None
+    closing = joined.pop().content if joined and joined[-1].role == "user" else None
+    return Spoken(opening=opening, messages=tuple(joined), closing=closing)
 
 
-def require_trainable(rows: Sequence[ImportedRow]) -> None:
-    """Pass when every row may be trained on.
-
-    Raises DataError naming the licence when one may not.
-    """
-    barred = [row for row in rows if not row.licence.may_train]
-    if barred:
-        licence = barred[0].licence
-        raise DataError(
-            f"{len(barred)} of {len(rows)} rows (first: {barred[0].id}) came under "
-            f"'{licence.name}', which allows evaluation only; train without them. {licence.notice}"
-        )
+def alternate(turns: Iterable[tuple[str, str]], assistant: str) -> tuple[Message, ...]:
+    """What training reads of `as_spoken`: from the first user turn to the last reply."""
+    return as_spoken(turns, assistant).messages
 
 
 def write_rows(rows: Sequence[ImportedRow], path: Path) -> None:
@@ -206,7 +222,7 @@ class _WrittenMessage(BaseModel):
 class _WrittenRating(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     rater: str
-    scores: dict[str, int]
+    scores: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class _WrittenRow(BaseModel):
@@ -218,6 +234,10 @@ class _WrittenRow(BaseModel):
     topic: str | None
     split: Split | None
     ratings: list[_WrittenRating]
+    opening: str | None = None
+    closing: str | None = None
+    group: str | None = None
+    only_reply: bool = False
 
 
 def _row_from_json(written: _WrittenRow) -> ImportedRow:
@@ -235,6 +255,10 @@ def _row_from_json(written: _WrittenRow) -> ImportedRow:
         ratings=tuple(
             Rating(rater=r.rater, scores=tuple(r.scores.items())) for r in written.ratings
         ),
+        opening=written.opening,
+        closing=written.closing,
+        group=written.group,
+        only_reply=written.only_reply,
     )
 
 
@@ -251,6 +275,10 @@ def _row_as_json(row: ImportedRow) -> dict[str, object]:
         "topic": row.topic,
         "split": row.split,
         "ratings": [{"rater": r.rater, "scores": dict(r.scores)} for r in row.ratings],
+        "opening": row.opening,
+        "closing": row.closing,
+        "group": row.group,
+        "only_reply": row.only_reply,
     }
 
 
@@ -264,4 +292,17 @@ def _dialogue_fault(messages: Sequence[Message]) -> str | None:
     roles = [message.role for message in spoken]
     if roles != ["user", "assistant"] * (len(roles) // 2):
         return "turns are not user and assistant by turns, ending with a reply"
+    return None
+
+
+def _text_fault(row: ImportedRow) -> str | None:
+    """Why the row cannot be written, None when it can: half of a surrogate pair is no text."""
+    texts = [message.content for message in row.whole()]
+    texts += [row.id, row.speaker or "", row.topic or "", row.group or ""]
+    for rating in row.ratings:
+        texts += [rating.rater, *(name for name, _ in rating.scores)]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return "text that is not Unicode"
     return None

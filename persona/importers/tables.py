@@ -18,10 +18,11 @@ _REL = "{http://schemas.openxmlformats.org/package/2006/relationships}"
 _DOC_REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 
 
-def read_csv(path: Path) -> list[list[str]]:
+def read_csv(path: Path, delimiter: str = ",") -> list[list[str]]:
     """Cells of a UTF-8 CSV file, row by row. Raises DataError."""
+    lines = io.StringIO(read_text(path), newline="")
     try:
-        return list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True))
+        return list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise DataError(f"{path} is not a CSV file: {error}.") from error
 
@@ -42,27 +43,60 @@ def read_csv_records(path: Path, *columns: str) -> Iterator[tuple[int, dict[str,
         yield number, dict(zip(header, cells, strict=False))
 
 
-def read_json_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object] | None]]:
-    """(number from 1, object) of a JSON array or JSON lines; None where it is no object.
+def read_records(path: Path) -> Iterator[tuple[int, Mapping[str, object] | None]]:
+    """(row number, fields) of a .csv or .tsv with a header, a JSON array or JSON lines; None where
+    a row has another number of cells than the header, or is no object.
 
-    Raises DataError when the file is neither.
+    A header is row 1 of its table. Raises DataError when the file is none of these, or a header
+    names a column twice or not at all.
+    """
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        yield from read_json_objects(path)
+        return
+    table = read_csv(path, "\t" if path.suffix.lower() == ".tsv" else ",")
+    header = [cell.strip() for cell in table[0]] if table else []
+    for place, name in enumerate(header, start=1):
+        if not name or name in header[: place - 1]:
+            what = f"names {name!r} twice" if name else f"has no name for column {place}"
+            raise DataError(f"{path} {what} in its header; expected one name a column.")
+    for number, cells in enumerate(table[1:], start=2):
+        if any(cell.strip() for cell in cells):
+            fits = len(cells) == len(header)
+            yield number, dict(zip(header, cells, strict=True)) if fits else None
+
+
+def json_object(text: str) -> Mapping[str, object] | None:
+    """The object that a text is, None when it is none."""
+    try:
+        item = json.loads(text)
+    except (ValueError, RecursionError):  # numbers of thousands of digits, brackets without end
+        return None
+    return item if isinstance(item, dict) else None
+
+
+def read_json_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object] | None]]:
+    """(number from 1, object) of a JSON array, JSON lines or one .json object; None where it is no
+    object.
+
+    Raises DataError when the file is none of these.
     """
     text = read_text(path)
+    if path.suffix.lower() == ".json" and (whole := json_object(text)) is not None:
+        yield 1, whole
+        return
     if text.lstrip().startswith("["):
         try:
             items = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(f"{path} line {error.lineno} is not JSON: {error.msg}.") from error
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} is no JSON that can be read: {error}.") from error
         for number, item in enumerate(items, start=1):
             yield number, item if isinstance(item, dict) else None
         return
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            try:
-                item = json.loads(line)
-            except json.JSONDecodeError:
-                item = None
-            yield number, item if isinstance(item, dict) else None
+            yield number, json_object(line)
 
 
 def read_sheets(path: Path) -> dict[str, list[list[str]]]:

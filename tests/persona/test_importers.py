@@ -4,6 +4,7 @@ import csv
 import json
 import lzma
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from persona.importers.report import (
     ImportReport,
     alternate,
     read_written,
-    require_trainable,
     write_rows,
 )
 
@@ -260,8 +260,22 @@ def test_realpersonachat_layouts_agree(tmp_path: Path) -> None:
     assert import_file("realpersonachat", packed).rows == (row,)
     assert spoken(row) == ["こんにちは。", "はい、\nどうも。"]
     assert row.speaker == "AA"
+    assert [m.content for m in row.whole()] == ["こんにちは。", "はい、\nどうも。", "では。"], (
+        "AA rates, and heard the last turn too"
+    )
     assert dict(row.ratings[0].scores)["proactiveness"] == 1
     assert row.licence.name.startswith("CC BY-SA 4.0")
+
+
+@pytest.mark.parametrize(
+    "ratings", [{"AA": [5, 4, 3, 2, 1, 6]}, {"AA": [5, 4]}, {"AC": [5, 4, 3, 2, 1, 5]}]
+)
+def test_figures_outside_the_published_scale_are_refused(
+    tmp_path: Path, ratings: dict[str, list[int]]
+) -> None:
+    path = json_lines(tmp_path / "rpc.jsonl", REPACKED, REPACKED | {"ratings": ratings})
+    report = import_file("realpersonachat", path)
+    assert (report.kept, reasons(report)) == (1, {"not a dialogue of two people": 1})
 
 
 def test_a_torn_archive_is_one_sentence(tmp_path: Path) -> None:
@@ -295,8 +309,6 @@ def test_jempathetic_is_for_evaluation_only(tmp_path: Path, kind: str) -> None:
     assert row.topic == (None if kind == "csv" else "安心")
     assert reasons(report) == {"not a dialogue of A and B": 1}
     assert not report.licence.may_train
-    with pytest.raises(DataError, match=r"1 of 1 rows .* allows evaluation only"):
-        require_trainable(report.rows)
 
 
 def test_plain_rows(tmp_path: Path) -> None:
@@ -314,7 +326,7 @@ def test_plain_rows(tmp_path: Path) -> None:
         "messages are not role and content": 1,
         "neither messages nor prompt and completion": 1,
     }
-    require_trainable(report.rows)
+    assert report.licence.may_train
 
 
 def test_written_rows_come_back_with_their_tag(tmp_path: Path) -> None:
@@ -324,6 +336,12 @@ def test_written_rows_come_back_with_their_tag(tmp_path: Path) -> None:
     write_rows(rows, out)
     assert read_written(out) == list(rows)
     assert json.loads(out.read_text(encoding="utf-8"))["licence"]["may_train"] is True
+    older = json.loads(out.read_text(encoding="utf-8"))
+    for name in ("opening", "closing", "group", "only_reply"):
+        del older[name]
+    out.write_text(json.dumps(older), encoding="utf-8")
+    [read] = read_written(out)
+    assert read == replace(rows[0], closing=None), "files of before the fields were there"
     out.write_text("{}\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"rows\.jsonl line 1: id: Field required"):
         read_written(out)
