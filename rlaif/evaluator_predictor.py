@@ -54,7 +54,13 @@ class EvaluatorPredictor:
         names: Sequence[str],
         report: Callable[[str, float], None],
     ) -> Predictions:
-        """Predict `split.test`. Raises EvaluatorError when not one row can be scored."""
+        """Predict `split.test`. Raises EvaluatorError when not one row can be scored, or no rating
+        stands for an impression."""
+        if not set(names) & set(METRICS_OF_RATING):
+            raise EvaluatorError(
+                f"the ratings are {', '.join(names)}, and {self.id} scores impressions; expected at "
+                f"least one of {', '.join(METRICS_OF_RATING)}: rename the columns of the data"
+            )
         impressions, unscored = self.impressions([data[n] for n in split.test], report)
         if len(split.test) and not np.isfinite(impressions).any():
             reason = max(unscored, key=lambda one: unscored[one])

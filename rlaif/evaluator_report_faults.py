@@ -48,7 +48,7 @@ def fault_examples(data: Sequence[RatedDialogue], card: Card, contexts: int) -> 
     own = read_card_rows(card.folder, "validation", "test")
     examples = make_sides(_as_rows(data), (), own, plan).held_out
     chats = _of_first([one for one in examples if one.context.voice == "person"], contexts // 2)
-    left = contexts - len({one.context.group for one in chats})
+    left = contexts - _contexts(chats)
     return chats + _of_first([one for one in examples if one.context.voice == "persona"], left)
 
 
@@ -79,7 +79,7 @@ def fault_report(
     kept = [example for example, _ in scored]
     good = [n for n, example in enumerate(kept) if example.maker == "given"]
     return FaultReport(
-        contexts=len({example.context.group for example in examples}),
+        contexts=_contexts(examples),
         figures=fault_figures(kept, values),
         unscored=dict(Counter(one.reason for one in verdicts if isinstance(one, Unscored))),
         good=values[good],
@@ -88,8 +88,13 @@ def fault_report(
 
 
 def _of_first(examples: Sequence[Example], contexts: int) -> list[Example]:
-    groups = list(dict.fromkeys(one.context.group for one in examples))[: max(contexts, 0)]
-    return [one for one in examples if one.context.group in groups]
+    """The examples of the first contexts; each context begins with the reply that was given."""
+    begins = [n for n, example in enumerate(examples) if example.maker == "given"]
+    return list(examples if len(begins) <= contexts else examples[: begins[max(contexts, 0)]])
+
+
+def _contexts(examples: Sequence[Example]) -> int:
+    return sum(example.maker == "given" for example in examples)
 
 
 def _as_rows(data: Sequence[RatedDialogue]) -> list[ImportedRow]:

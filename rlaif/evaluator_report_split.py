@@ -8,6 +8,7 @@ import numpy as np
 
 from persona.estimates import Estimate
 from rlaif.agreement_statistics import Floats, Places
+from rlaif.metrics import SCALE
 from rlaif.rated_dialogues import METRICS_OF_RATING, RatedDialogue
 from rlaif.rating_calibration import Calibration, calibrate
 from rlaif.rating_figures import (
@@ -170,7 +171,8 @@ def _in_points(
     columns = []
     for at, name in enumerate(names):
         given = [one.ratings[name] for one in data if name in one.ratings]
-        columns.append(min(given) + values[:, at] / 10 * (max(given) - min(given)))
+        low, high = (min(given), max(given)) if given else SCALE
+        columns.append(low + values[:, at] / SCALE[1] * (high - low))
     return np.stack(columns, axis=1)
 
 

@@ -24,24 +24,24 @@ class OrderFigures:
 def order_figures(
     judge: PairJudge, examples: Sequence[Example], pairs: int, report: Callable[[str, float], None]
 ) -> OrderFigures:
-    """Judge up to `pairs` replies that people gave beside a spoilt reply to the same turns.
+    """Judge up to `pairs` replies that people gave beside a spoilt reply to the same turns; each
+    context's examples stand together, the reply that was given first.
 
     Raises EvaluatorError when the judge cannot be asked.
     """
-    good = {one.context.group: one for one in examples if one.maker == "given"}
-    comparable = [
-        (good[one.context.group], one)
-        for one in examples
-        if one.fault is not None
-        and one.context.group in good
-        and one.dialogue.turns == good[one.context.group].dialogue.turns
-    ]
+    comparable: list[tuple[Example, Example]] = []
+    given: Example | None = None
+    for one in examples:
+        if one.maker == "given":
+            given = one
+        elif one.fault is not None and given and one.dialogue.turns == given.dialogue.turns:
+            comparable.append((given, one))
     count = min(pairs, len(comparable))
     chosen = [comparable[n * len(comparable) // count] for n in range(count)]
     found: list[Comparison] = []
     unscored: Counter[str] = Counter()
-    for done, (given, spoilt) in enumerate(chosen, start=1):
-        verdict = judge.compare(given.dialogue, given.dialogue.reply, spoilt.dialogue.reply)
+    for done, (kept, spoilt) in enumerate(chosen, start=1):
+        verdict = judge.compare(kept.dialogue, kept.dialogue.reply, spoilt.dialogue.reply)
         if isinstance(verdict, Comparison):
             found.append(verdict)
         else:

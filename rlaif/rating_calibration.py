@@ -1,7 +1,6 @@
 """How far predicted ratings can be taken at their word: by tenths, with lines that were not fitted on
 the dialogues they are drawn through."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,9 +114,3 @@ def _tenths(predicted: Floats, rated: Floats, weights: Floats, units: int) -> tu
                 )
             )
     return tuple(found)
-
-
-def in_points(values: Floats, scale: tuple[float, float], ratings: Sequence[float]) -> Floats:
-    """Values of `scale` as points of ratings that go from the least to the greatest that was given."""
-    low, high = min(ratings), max(ratings)
-    return low + (values - scale[0]) / (scale[1] - scale[0]) * (high - low)
