@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.composition import chosen_card, existing_heads
+from app.errors import SettingsError
 from app.night_models import NightModels
 from app.rated_choice import RatedChoice, load_rated
 from app.settings import load_settings
@@ -13,14 +14,17 @@ from rlaif.embedded_heads import reviews_until
 from rlaif.evaluator_predictor import EvaluatorPredictor
 from rlaif.evaluator_report import Subject
 from rlaif.judge_evaluator import JudgeEvaluator
+from rlaif.judge_preset_names import PRESET_NAMES
 from rlaif.measurement_cache import MeasurementCache
 from rlaif.rated_dialogues import RatedDialogue
 
 USUAL_DIALOGUES: Mapping[str, int] = {
     "embedded": 600,
     "information": 600,
-    "fed": 200,
+    "fed": 100,
+    "zero-shot": 100,
     "judge": 40,
+    **{f"judge:{preset}": 40 for preset in PRESET_NAMES},
 }
 """Names, and how many dialogues a report looks at unless told otherwise: about twenty minutes of two
 cores."""
@@ -53,7 +57,7 @@ def choose_evaluator(wish: EvaluatorWish, data: str, format_name: str | None) ->
     Reviews that its heads were fitted on are left out. Raises SettingsError, DataError or
     EvaluatorError naming what is missing.
     """
-    settings = load_settings(wish.home, {"night": {"gate_evaluator": wish.name}})
+    settings = load_settings(wish.home, {"night": _of_night(wish.name)})
     learnt = reviews_until(existing_heads(settings)) if wish.name == "embedded" else None
     rated = load_rated(settings, RatedChoice(data=data, format=format_name, learnt_until=learnt))
     own = chosen_card(settings, wish.card)
@@ -72,3 +76,12 @@ def choose_evaluator(wish: EvaluatorWish, data: str, format_name: str | None) ->
         data=rated,
         cache=cache,
     )
+
+
+def _of_night(name: str) -> dict[str, object]:
+    """Settings under which the night's gate is the evaluator of this name. Raises SettingsError."""
+    if name not in USUAL_DIALOGUES:
+        known = ", ".join(USUAL_DIALOGUES)
+        raise SettingsError(f"--evaluator is {name!r}; expected one of {known}")
+    kind, _, preset = name.partition(":")
+    return {"gate_evaluator": kind, **({"judge_preset": preset} if preset else {})}

@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import cached_property
 
 from app.composition import engine_settings, existing_heads, load_base
+from app.settings import EvaluatorName, Settings
 from app.settings import NightSettings as NightSection
-from app.settings import Settings
 from persona.base_model import LoadedModel
 from persona.card import Card
 from persona.dialogues import read_card_rows
@@ -16,6 +16,7 @@ from persona.retrieval import load_embedder
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import EmbeddedEvaluator, load_embedded_evaluator
 from rlaif.embedded_heads import reviews_until
+from rlaif.errors import EvaluatorError
 from rlaif.evaluation_only import require_for_training
 from rlaif.evaluator import Evaluator, PairJudge
 from rlaif.fed_evaluator import FedEvaluator
@@ -23,6 +24,8 @@ from rlaif.follow_ups import load_calibration, load_follow_ups
 from rlaif.information_evaluator import InformationEvaluator
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
+from rlaif.judge_preset_names import PresetName
+from rlaif.zero_shot_evaluator import ZeroShotEvaluator
 
 
 class NightModels:
@@ -48,7 +51,7 @@ class NightModels:
 
     def training_evaluator(self) -> Evaluator:
         """The one that picks pairs. Raises EvaluatorError when what it learnt from forbids that."""
-        evaluator = self._evaluator(self._settings.night.training_evaluator)
+        evaluator = self.evaluator(self._settings.night.training_evaluator)
         allowed = self._settings.night.evaluation_only_evaluator
         require_for_training(evaluator.id, allowed=allowed)
         return evaluator
@@ -60,7 +63,7 @@ class NightModels:
 
     def gate_evaluator(self) -> Evaluator:
         """The one of another kind that only gates."""
-        return self._evaluator(self._settings.night.gate_evaluator)
+        return self.evaluator(self._settings.night.gate_evaluator)
 
     def embedded_evaluator(self) -> EmbeddedEvaluator:
         """The heads fitted on this machine, else the shipped ones."""
@@ -80,20 +83,34 @@ class NightModels:
         """The base without any adapter; evaluators only read it, one at a time."""
         return load_base(self._settings)
 
-    def _evaluator(self, kind: str) -> Evaluator:
-        if kind not in self._evaluators:
-            self._evaluators[kind] = self._make(kind)
-        return self._evaluators[kind]
+    def evaluator(self, name: EvaluatorName) -> Evaluator:
+        """The one of this name, made when it is first asked for. Raises EvaluatorError."""
+        if name not in self._evaluators:
+            self._evaluators[name] = self._make(name)
+        return self._evaluators[name]
 
-    def _make(self, kind: str) -> Evaluator:
-        if kind == "embedded":
+    def _make(self, name: EvaluatorName) -> Evaluator:
+        if name == "embedded":
             return self.embedded_evaluator()
-        if kind == "information":
+        if name == "information":
             base = BasePass(self.frozen_base, PassSettings())
             return InformationEvaluator(base, read_card_rows(self._card.folder, "validation"))
-        if kind == "fed":
+        if name == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
-        return JudgeEvaluator(JudgeClient(_judge_settings(self._settings.night)), self._card)
+        if name == "zero-shot":
+            return ZeroShotEvaluator(self.frozen_base)
+        return judge_evaluator(self._settings.night, self._card, self._settings.night.judge_preset)
+
+
+def judge_evaluator(night: NightSection, card: Card, preset: PresetName) -> JudgeEvaluator:
+    """A judge at the night's endpoint, within the night's bounds. Raises EvaluatorError."""
+    for key, value in (("judge_url", night.judge_url), ("judge_model", night.judge_model)):
+        if not value:
+            raise EvaluatorError(
+                f"night.{key} is empty; expected where and what the judge is: set night.judge_url "
+                "(such as http://127.0.0.1:8080/v1) and night.judge_model in yogeiko.toml"
+            )
+    return JudgeEvaluator(JudgeClient(_judge_settings(night)), card, preset=preset)
 
 
 def _judge_settings(night: NightSection) -> JudgeSettings:

@@ -30,6 +30,7 @@ from pydantic_settings import (
 from app.errors import SettingsError
 from app.setting_types import MetricWeights, TimeOfDay, ZoneName
 from persona.engine import Sampling
+from rlaif.judge_preset_names import PresetName
 from rlaif.metrics import METRIC_KEYS
 
 ENV_PREFIX = "YOGEIKO_"
@@ -128,7 +129,7 @@ class ConsentSettings(Section):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
-EvaluatorName = Literal["embedded", "information", "fed", "judge"]
+EvaluatorName = Literal["embedded", "information", "fed", "judge", "zero-shot"]
 
 
 class NightSettings(Section):
@@ -164,6 +165,8 @@ class NightSettings(Section):
     judge_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$", validate_default=True)] = ""
     """An OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1."""
     judge_model: Annotated[str, Field(validate_default=True)] = ""
+    judge_preset: PresetName = "rubric"
+    """What a judge is asked and how its figures are read."""
     judge_key_env: str = ""
     """The environment variable that holds the key; the key itself is never written here."""
     judge_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from rlaif.errors import EvaluatorError, JudgeBudgetError
-from rlaif.evaluator import Comparison, Dialogue, PairJudge
+from rlaif.evaluator import Comparison, Dialogue, PairJudge, Preferred, Unscored
+from rlaif.judge_record import keep_asked
 from rlaif.night_work import NightWork
 from rlaif.pairs import Pairing
 from rlaif.preference import Drop, Preference
@@ -16,6 +17,7 @@ _REASONS: dict[ComparisonVerdict, str] = {
     "rejected": "reversed",
     "none": "unconfirmed",
 }
+_BY_SIDE: dict[Preferred, ComparisonVerdict] = {"a": "chosen", "b": "rejected", "tie": "tie"}
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +50,16 @@ def _verdicts(
         if _key(pair) in found:
             continue
         try:
-            verdict = _ask(judge, pair)
+            answer = _ask(judge, pair)
         except EvaluatorError as error:
             if not found and not isinstance(error, JudgeBudgetError):
                 raise
             logger.warning("The judge compares no more pairs: %s", error)
             break
+        given = answer if isinstance(answer, Comparison) else None
+        verdict: ComparisonVerdict = "none" if given is None else _BY_SIDE[given.preferred]
         found[_key(pair)] = verdict
+        now = work.now()
         with work.writing() as session:
             comparison = StoredComparison(
                 evaluator=judge.id,
@@ -62,19 +67,16 @@ def _verdicts(
                 chosen_id=pair.chosen_id,
                 rejected_id=pair.rejected_id,
                 verdict=verdict,
+                asked=keep_asked(session, None if given is None else given.asked, now=now),
             )
-            append_comparison(session, work.claim, comparison, now=work.now())
+            append_comparison(session, work.claim, comparison, now=now)
         work.progress(done, len(pairs))
     return found
 
 
-def _ask(judge: PairJudge, pair: Preference) -> ComparisonVerdict:
+def _ask(judge: PairJudge, pair: Preference) -> Comparison | Unscored:
     context = Dialogue(turns=pair.turns, reply=pair.chosen, facts=pair.facts)
-    answer = judge.compare(context, pair.chosen, pair.rejected)
-    if not isinstance(answer, Comparison):
-        return "none"
-    by_side: dict[str, ComparisonVerdict] = {"a": "chosen", "b": "rejected", "tie": "tie"}
-    return by_side[answer.preferred]
+    return judge.compare(context, pair.chosen, pair.rejected)
 
 
 def _key(pair: Preference) -> tuple[str, str]:

@@ -64,5 +64,10 @@ class VerdictError(EvaluatorError, ValueError):
     """A judge's answer is not the verdict that was asked for."""
 
 
+class NoFigureError(VerdictError):
+    """By its token probabilities a judge was not about to give a figure; asked again it would not
+    be either."""
+
+
 class RankingError(EvaluatorError, ValueError):
     """A person's ranking does not fit the sheet it was given for."""

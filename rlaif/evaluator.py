@@ -1,14 +1,16 @@
 """The contract of everything that scores a reply on the twelve impressions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from persona.engine import Message
 from rlaif.metrics import METRIC_KEYS, SCALE
 
-EvaluatorKind = Literal["embedded", "information", "fed", "judge", "sft"]
+EvaluatorKind = Literal["embedded", "information", "fed", "judge", "sft", "zero-shot"]
 Preferred = Literal["a", "b", "tie"]
+Pick = Literal["first", "second", "tie"]
+"""What a judge chose of two replies as they stood before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +27,50 @@ class Dialogue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPrompt:
+    """Everything that a judge is told and that no conversation changes, as JSON, and its sha256."""
+
+    sha256: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedDraw:
+    """One answer that counted: which question of the prompt, and how it was drawn."""
+
+    question: int
+    temperature: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What it takes, beside the conversation, to ask for a verdict once more.
+
+    `nonce` marks the fence; `digest` is the sha256 of all messages of the questions, in order.
+    `reading`: where the figures came from, the answer's text or the probabilities of its tokens.
+    """
+
+    prompt: AskedPrompt
+    nonce: str
+    draws: tuple[AskedDraw, ...]
+    digest: str
+    reading: Literal["text", "probabilities"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """A complete verdict: one value in 0..10 per metric, and its spread.
 
-    `spread` is the standard deviation over the evaluator's own ensemble or samples, in points;
-    empty when the evaluator has none. `reasons` are its own words, one text per sample.
+    `spread` is the standard deviation over the evaluator's own ensemble, samples or token
+    probabilities, in points; empty when the evaluator has none. `reasons` are its own words, one
+    text per sample. `asked`: of a judge, how to ask for the same verdict again.
     """
 
     values: Mapping[str, float]
     spread: Mapping[str, float]
     reasons: tuple[str, ...] = ()
+    asked: Asked | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         low, high = SCALE
@@ -57,12 +93,15 @@ class Unscored:
 class Comparison:
     """Two replies judged in both orders. `flipped`: the orders disagreed, so `preferred` is a tie.
 
-    `reasons` are the judge's own words, first order first.
+    `reasons` are the judge's own words, first order first. `picks`: what it chose in each order,
+    by place; None where that is not known.
     """
 
     preferred: Preferred
     flipped: bool
     reasons: tuple[str, str]
+    picks: tuple[Pick, Pick] | None = None
+    asked: Asked | None = field(default=None, compare=False, repr=False)
 
 
 class PairJudge(Protocol):

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from persona.card import Card
+from persona.dialogues import read_card_rows
 from rlaif.agreement_statistics import Floats
 from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Evaluator, PairJudge
 from rlaif.evaluator_predictor import EvaluatorPredictor
 from rlaif.evaluator_report_faults import FaultReport, fault_examples, fault_report
 from rlaif.evaluator_report_split import Drawing, SplitReport, Unit, split_report
+from rlaif.known_pairs import fault_pairs
 from rlaif.measurement_cache import MeasurementCache
-from rlaif.order_flips import OrderFigures, order_figures
+from rlaif.position_bias import PositionBias, measure_position_bias
 from rlaif.rated_data import sample_dialogues
 from rlaif.rated_dialogues import RatedDialogue, rating_names
 from rlaif.rater_agreement import RaterAgreement, rater_agreement
@@ -66,7 +68,7 @@ class EvaluatorReport:
     agreement: RaterAgreement | None
     impressions: Dimensions | None
     faults: FaultReport | None
-    order: OrderFigures | None
+    order: PositionBias | None
 
 
 def make_report(
@@ -158,20 +160,19 @@ def _without_ratings(
     cache: MeasurementCache,
     plan: ReportPlan,
     progress: Progress,
-) -> tuple[FaultReport | None, OrderFigures | None]:
+) -> tuple[FaultReport | None, PositionBias | None]:
     """Faults and order, as far as the evaluator can tell them and the plan asks for them."""
-    faulty = subject.evaluator is not None and plan.fault_contexts > 0
-    paired = subject.pair_judge is not None and plan.order_pairs > 0
-    if not faulty and not paired:
-        return None, None
-    progress("making faults", 0.0)
-    contexts = max(plan.fault_contexts if faulty else 0, plan.order_pairs if paired else 0)
-    examples = fault_examples(data, card, contexts)
     faults, order = None, None
-    if subject.evaluator is not None and faulty:
+    if subject.evaluator is not None and plan.fault_contexts > 0:
+        progress("making faults", 0.0)
+        examples = fault_examples(data, card, plan.fault_contexts)
         faults = fault_report(subject.evaluator, examples, cache, progress)
-    if subject.pair_judge is not None and paired:
-        order = order_figures(subject.pair_judge, examples, plan.order_pairs, progress)
+    if subject.pair_judge is not None and plan.order_pairs > 0:
+        pairs = fault_pairs(read_card_rows(card.folder, "validation", "test"), plan.order_pairs)
+        stage = f"comparing {len(pairs)} pairs in both orders"
+        order = measure_position_bias(
+            subject.pair_judge, pairs, lambda done: progress(stage, done / len(pairs))
+        )
     return faults, order
 
 

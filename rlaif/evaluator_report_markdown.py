@@ -114,7 +114,7 @@ def _table1(report: EvaluatorReport) -> list[str]:
 
 def _counts(split: SplitReport, *, learns: bool) -> tuple[str, ...]:
     return (
-        f"{split.dialogues} / {split.test_rows - sum(split.unscored.values())}",
+        f"{split.dialogues} / {split.scored_rows}",
         f"{split.raters} / {split.systems}",
         f"{split.fit_rows}" if learns else "nothing",
     )
@@ -248,14 +248,16 @@ def _order(report: EvaluatorReport) -> list[str]:
     one = report.order
     if one is None:
         return [*lines, "Not asked: replies are scored one at a time, so no order can sway it.", ""]
-    return [
-        *lines,
-        f"- winner changed with the order: {figure(one.flipped)}, n = "
-        f"{one.flipped.n if one.flipped else 0}",
-        f"- people's reply won over the spoilt one: {figure(one.right)}, ties aside ({one.ties})",
-        *_unscored(one.unscored),
-        "",
-    ]
+    rows = (
+        ("verdict changed with the order", one.flipped),
+        ("the first of two was chosen, ties counting half", one.first),
+        ("no winner, changed verdicts among them", one.tied),
+        ("the card's reply won over the spoilt one, where there is a winner", one.right),
+        ("the same of all pairs", one.right_of_all),
+    )
+    lines += _headed(["share of pairs", "", "n"])
+    lines += [_line([title, figure(e), f"{e.n if e else 0}"]) for title, e in rows]
+    return [*lines, "", f"{one.unscored} pairs without a verdict.", ""]
 
 
 def _limits(report: EvaluatorReport) -> list[str]:

@@ -64,7 +64,8 @@ class RatingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitReport:
-    """Everything on one split. Counts are of what is tested, except fit_rows and validation_rows.
+    """Everything on one split. Counts are of the rows to fit on, to stop by, to test, and, from
+    scored_rows on, of the tested ones that have a prediction.
 
     picked: the rating with the highest correlation; its corrected p is the one to quote. ours, people:
     dimensions of the predictions and of the ratings. calibration: of all ratings together.
@@ -75,6 +76,7 @@ class SplitReport:
     fit_rows: int
     validation_rows: int
     test_rows: int
+    scored_rows: int
     dialogues: int
     raters: int
     systems: int
@@ -121,6 +123,8 @@ def split_report(
 ) -> SplitReport:
     """Put predictions of `split.test` beside its ratings."""
     tested = [data[n] for n in split.test]
+    places = np.flatnonzero(np.isfinite(predictions.values).any(axis=1))
+    scored = [tested[n] for n in places]
     table = _table(data, split, _in_points(data, predictions, names, unit), names, drawing)
     drawn = _correlations(table, names)
     figures = [_beside(drawn[name]) for name in names]
@@ -136,9 +140,10 @@ def split_report(
         fit_rows=len(split.fit),
         validation_rows=len(split.validation),
         test_rows=len(tested),
-        dialogues=len({one.group for one in tested}),
-        raters=len({one.rater for one in tested} - {""}),
-        systems=len({one.system for one in tested} - {""}),
+        scored_rows=len(scored),
+        dialogues=len({one.group for one in scored}),
+        raters=len({one.rater for one in scored} - {""}),
+        systems=len({one.system for one in scored} - {""}),
         ratings=tuple(
             RatingRow(
                 name=name,

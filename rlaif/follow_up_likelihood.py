@@ -14,7 +14,7 @@ MAX_CONTEXT_TOKENS = 384
 """What is read before a follow-up; a longer conversation loses its beginning. With the longest
 line it stays below the 512 positions that Gemma's sliding layers see."""
 
-_SPEAKERS = {"user": "客", "assistant": "相手", "system": "客"}
+SPEAKERS = {"user": "客", "assistant": "相手", "system": "客"}
 _SLICE_POSITIONS = 128
 
 
@@ -56,7 +56,7 @@ class FollowUpLikelihood:
         later = body(
             input_ids=self._ids[:, :-1].to(device),
             attention_mask=seen.long().to(device),
-            past_key_values=_repeated(once.past_key_values, rows),
+            past_key_values=repeated_cache(once.past_key_values, rows),
             use_cache=True,
         ).last_hidden_state
         # The conversation's last position predicts the first token of every line.
@@ -97,8 +97,8 @@ class FollowUpLikelihood:
 
     def _context_tokens(self, dialogue: Dialogue) -> list[int]:
         # The base model is no chat model: it goes on with a transcript better than with a template.
-        turns = "".join(f"{_SPEAKERS[t.role]}「{_line(t.content)}」\n" for t in dialogue.turns)
-        text = f"{turns}{_SPEAKERS['assistant']}「{_line(dialogue.reply)}」\n客「"
+        turns = "".join(f"{SPEAKERS[t.role]}「{one_line(t.content)}」\n" for t in dialogue.turns)
+        text = f"{turns}{SPEAKERS['assistant']}「{one_line(dialogue.reply)}」\n客「"
         first = self._tokenizer.bos_token_id
         tokens = self._tokens(text)[-MAX_CONTEXT_TOKENS:]
         return tokens if first is None else [first, *tokens]
@@ -108,7 +108,7 @@ class FollowUpLikelihood:
         return tokens
 
 
-def _repeated(cache: DynamicCache, rows: int) -> DynamicCache:
+def repeated_cache(cache: DynamicCache, rows: int) -> DynamicCache:
     """The same keys and values for each of `rows` rows, without copying them."""
     return DynamicCache(
         [
@@ -118,6 +118,6 @@ def _repeated(cache: DynamicCache, rows: int) -> DynamicCache:
     )
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """One line in which nobody closes the speech that is being quoted."""
     return " ".join(text.translate({ord("「"): "『", ord("」"): "』"}).split())

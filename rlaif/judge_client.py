@@ -20,6 +20,8 @@ SchemaSupport = Literal["auto", "always", "never"]
 _RETRIED = frozenset({408, 409, 425, 429})
 _REFUSED_FORMAT = frozenset({400, 404, 415, 422, 501})
 _MAX_ANSWER_BYTES = 1_000_000
+_ALTERNATIVES = (20, 5)
+"""How many likely tokens are asked for per position; fewer where an endpoint refuses so many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class JudgeSettings:
     max_answer_tokens bounds one answer. max_total_tokens and max_cost bound everything one client
     ever asks; prices are per million tokens in the currency of max_cost.
     json_schema: `auto` offers the schema and stops offering it when the endpoint refuses it.
+    probabilities: whether token probabilities are asked for where a preset reads them; an endpoint
+    that refuses or leaves them out is not asked again.
     """
 
     base_url: str
@@ -47,6 +51,7 @@ class JudgeSettings:
     prompt_price: float = 0.0
     answer_price: float = 0.0
     json_schema: SchemaSupport = "auto"
+    probabilities: bool = True
 
     def __post_init__(self) -> None:
         url = httpx.URL(self.base_url)
@@ -68,11 +73,35 @@ class JudgeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenChances:
+    """One token of an answer, and the log-probabilities of the likeliest at its place, in nats."""
+
+    token: str
+    likely: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeAnswer:
-    """What the judge wrote, and whether it ended by itself."""
+    """What the judge wrote, and whether it ended by itself.
+
+    `chances`: its tokens in order; empty when they were not asked for or not offered.
+    """
 
     text: str
     complete: bool
+    chances: tuple[TokenChances, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerShape:
+    """What an answer is to look like. `schema`: of the JSON object, None for plain text.
+
+    `max_tokens` None: the settings' bound. `chances`: ask for token probabilities.
+    """
+
+    schema: Mapping[str, object] | None = None
+    max_tokens: int | None = None
+    chances: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +131,24 @@ class _Message(BaseModel):
     content: str | None = None
 
 
+class _Likely(BaseModel):
+    token: str
+    logprob: float
+
+
+class _Token(BaseModel):
+    token: str
+    top_logprobs: list[_Likely] = []
+
+
+class _Tokens(BaseModel):
+    content: list[_Token] | None = None
+
+
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    logprobs: _Tokens | None = None
 
 
 class _Usage(BaseModel):
@@ -134,6 +178,7 @@ class JudgeClient:
         self._rng = rng or random.Random()
         self._spent = Spent()
         self._offers_schema = settings.json_schema != "never"
+        self._alternatives = list(_ALTERNATIVES) if settings.probabilities else []
         headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         # Proxies and .netrc of the environment would see the visitors' words, or replace the key.
         self._http = httpx.Client(
@@ -150,23 +195,27 @@ class JudgeClient:
         self._http.close()
 
     def ask(
-        self, messages: Sequence[Message], schema: Mapping[str, object], draw: Draw
+        self,
+        messages: Sequence[Message],
+        shape: AnswerShape | Mapping[str, object],
+        draw: Draw,
     ) -> JudgeAnswer:
-        """Return the answer to `messages`.
+        """Return the answer to `messages`; a mapping is a shape's schema.
 
         Raises JudgeBudgetError before a call that could pass the cap, JudgeUnreachableError when
         every attempt met silence or an error of the server, JudgeCallError when it refuses.
         """
+        wanted = shape if isinstance(shape, AnswerShape) else AnswerShape(schema=shape)
         problem = ""
         for attempt in range(self.settings.attempts):
             self._check_budget(messages)
             try:
-                status, body, wanted_pause = self._exchange(messages, schema, draw)
+                status, body, wanted_pause = self._exchange(messages, wanted, draw)
             except (httpx.TransportError, TimeoutError) as error:
                 problem, wanted_pause = type(error).__name__, None
             else:
                 if status == httpx.codes.OK:
-                    return self._read(body, messages)
+                    return self._read(body, messages, wanted)
                 problem = f"status {status}"
                 if status not in _RETRIED and status < 500:
                     raise JudgeCallError(
@@ -182,16 +231,23 @@ class JudgeClient:
         )
 
     def _exchange(
-        self, messages: Sequence[Message], schema: Mapping[str, object], draw: Draw
+        self, messages: Sequence[Message], shape: AnswerShape, draw: Draw
     ) -> tuple[int, bytes, float | None]:
-        """As `_post`, once more without the schema when the endpoint will not take one."""
-        answered = self._post(messages, schema, draw)
-        if answered[0] in _REFUSED_FORMAT and self._stop_offering():
-            return self._post(messages, schema, draw)
+        """As `_post`, again without what the endpoint may not take: probabilities, then a schema."""
+        answered = self._post(messages, shape, draw)
+        asked_for = list(self._alternatives)
+        while answered[0] in _REFUSED_FORMAT and shape.chances and self._alternatives:
+            del self._alternatives[0]
+            answered = self._post(messages, shape, draw)
+        if answered[0] in _REFUSED_FORMAT:
+            # It was something else that was refused.
+            self._alternatives = asked_for
+            if shape.schema is not None and self._stop_offering():
+                return self._post(messages, shape, draw)
         return answered
 
     def _post(
-        self, messages: Sequence[Message], schema: Mapping[str, object], draw: Draw
+        self, messages: Sequence[Message], shape: AnswerShape, draw: Draw
     ) -> tuple[int, bytes, float | None]:
         """Status, body and the pause the server asks for. Raises TimeoutError, TransportError."""
         body: dict[str, object] = {
@@ -199,10 +255,12 @@ class JudgeClient:
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "temperature": draw.temperature,
             "seed": draw.seed,
-            "max_tokens": self.settings.max_answer_tokens,
+            "max_tokens": shape.max_tokens or self.settings.max_answer_tokens,
         }
-        if self._offers_schema:
-            named = {"name": "verdict", "strict": True, "schema": schema}
+        if shape.chances and self._alternatives:
+            body |= {"logprobs": True, "top_logprobs": self._alternatives[0]}
+        if shape.schema is not None and self._offers_schema:
+            named = {"name": "verdict", "strict": True, "schema": shape.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
         deadline = self._clock() + self.settings.timeout_seconds
         url = f"{self.settings.base_url.rstrip('/')}/chat/completions"
@@ -229,7 +287,7 @@ class JudgeClient:
         _log.info("judge %s takes no json_schema; answers are parsed as strictly", self._name())
         return True
 
-    def _read(self, body: bytes, messages: Sequence[Message]) -> JudgeAnswer:
+    def _read(self, body: bytes, messages: Sequence[Message], shape: AnswerShape) -> JudgeAnswer:
         try:
             completion = _Completion.model_validate_json(body)
             choice = completion.choices[0]
@@ -244,7 +302,16 @@ class JudgeClient:
             completion.usage
             or _Usage(prompt_tokens=_token_bound(messages), completion_tokens=len(text))
         )
-        return JudgeAnswer(text=text, complete=choice.finish_reason != "length")
+        tokens = choice.logprobs.content or [] if choice.logprobs else []
+        chances = tuple(
+            TokenChances(
+                token=one.token, likely=tuple((it.token, it.logprob) for it in one.top_logprobs)
+            )
+            for one in tokens
+        )
+        if shape.chances and text and not any(one.likely for one in chances):
+            self._alternatives.clear()
+        return JudgeAnswer(text=text, complete=choice.finish_reason != "length", chances=chances)
 
     def _count(self, usage: _Usage) -> None:
         asked, answered = max(usage.prompt_tokens, 0), max(usage.completion_tokens, 0)

@@ -7,6 +7,7 @@ from functools import partial
 
 from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Assessment, Dialogue, Evaluator, Unscored
+from rlaif.judge_record import keep_asked
 from rlaif.night_work import NightWork
 from store.night_records import RewardRecord, Scored
 from store.rewards import load_rewards, save_rewards
@@ -145,6 +146,7 @@ def _save(
                 values=verdict.values,
                 spread=verdict.spread,
                 reasons=verdict.reasons,
+                asked=keep_asked(session, verdict.asked, now=now),
             )
             append_score(session, scored, now=now)
         save_rewards(session, work.claim, evaluator_id, rewards)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rlaif.evaluator import Evaluator, Unscored
+from rlaif.judge_record import keep_asked
 from rlaif.watch_sample import Sample
 from store.database import Database
 from store.night_records import Scored
@@ -43,6 +44,7 @@ def score_sample(
                 values=verdict.values,
                 spread=verdict.spread,
                 reasons=verdict.reasons,
+                asked=keep_asked(session, verdict.asked, now=now),
             )
             stored += append_score(session, scored, now=now)
     return stored

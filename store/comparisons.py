@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.asked import asked_json
 from store.batches import batches, existing_turns
 from store.night_records import ComparisonVerdict, NightClaim, StoredComparison
 from store.night_tables import ComparisonRow
@@ -35,6 +36,7 @@ def append_comparison(
             turn_id=comparison.turn_id,
             verdict=comparison.verdict,
             at=now,
+            asked=asked_json(comparison.asked),
         )
     )
     session.flush()

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from store.asked import AskedRecord
+
 NightStatus = Literal["running", "published", "refused", "skipped", "failed", "stopped", "waiting"]
 NightEnd = Literal["published", "refused", "skipped", "failed", "stopped", "waiting"]
 PairStatus = Literal["proposed", "approved", "flipped", "vetoed"]
@@ -111,7 +113,7 @@ class Candidate:
 class Scored:
     """A complete verdict: 12 values of 0..10. The subject is a reply or a candidate, not both.
 
-    `reasons`: the evaluator's own words, one per sample it drew; empty when it gives none.
+    `reasons`: its own words, one per sample it drew. `asked`: of a judge, how it was asked.
     """
 
     subject_id: str
@@ -121,6 +123,7 @@ class Scored:
     values: Mapping[str, float]
     spread: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    asked: AskedRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +247,7 @@ class StoredComparison:
     chosen_id: str
     rejected_id: str
     verdict: ComparisonVerdict
+    asked: AskedRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from store.asked import AskedJson
 from store.tables import Base
 
 
@@ -164,6 +165,17 @@ class ScoreRow(Base):
     trust: Mapped[float]
     spread: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     reasons: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    asked: Mapped[AskedJson | None] = mapped_column(JSON(none_as_null=True))
+
+
+class JudgePromptRow(Base):
+    """Append-only: everything a judge is told that is not a conversation, under its sha256."""
+
+    __tablename__ = "judge_prompts"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[str]
+    at: Mapped[datetime]
 
 
 class ScoreFailureRow(Base):
@@ -228,6 +240,7 @@ class ComparisonRow(Base):
     turn_id: Mapped[str] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
     verdict: Mapped[str]
     at: Mapped[datetime]
+    asked: Mapped[AskedJson | None] = mapped_column(JSON(none_as_null=True))
 
 
 class PairDropRow(Base):

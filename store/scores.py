@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from store.asked import AskedRecord, asked_json, asked_record
 from store.batches import batches
 from store.night_records import Scored, ScoreFailure
 from store.night_tables import CandidateRow, ScoreFailureRow, ScoreRow
@@ -50,6 +51,7 @@ def append_score(session: Session, scored: Scored, *, now: datetime) -> bool:
         at=now,
         spread=dict(scored.spread),
         reasons=list(scored.reasons) or None,
+        asked=asked_json(scored.asked),
         **scored.values,
     )
     try:
@@ -116,6 +118,19 @@ def reply_or_candidate_text(session: Session, subject_id: str) -> str | None:
     return None if candidate is None else candidate.text
 
 
+def load_asked(session: Session, subject_id: str) -> dict[str, AskedRecord]:
+    """Return how each judge that scored a reply or candidate was asked, by evaluator."""
+    wanted = select(ScoreRow).where(ScoreRow.subject_id == subject_id).order_by(ScoreRow.id)
+    found = ((row.evaluator, asked_record(row.asked)) for row in session.scalars(wanted))
+    return {evaluator: asked for evaluator, asked in found if asked is not None}
+
+
+def turn_of_subject(session: Session, subject_id: str) -> str | None:
+    """Return the turn that a reply or candidate answers; None when there is none such."""
+    row = session.get(ReplyRow, subject_id) or session.get(CandidateRow, subject_id)
+    return None if row is None else row.turn_id
+
+
 def metric_values(row: ScoreRow) -> dict[str, float]:
     """Return the twelve values of a verdict by their names."""
     return {
@@ -160,4 +175,5 @@ def _record(row: ScoreRow) -> Scored:
         values=metric_values(row),
         spread=dict(row.spread),
         reasons=tuple(row.reasons or ()),
+        asked=asked_record(row.asked),
     )

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from app.clock import utc_now
 from app.commands.evaluator_agreement import agreement
+from app.commands.evaluator_asked import asked
+from app.commands.evaluator_injections import injections
 from app.commands.evaluator_report import report
 from app.commands.options import (
     Bar,
@@ -148,6 +150,8 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
 
 command.add_command(agreement)
 command.add_command(report)
+command.add_command(asked)
+command.add_command(injections)
 
 
 def _reviews(settings: Settings) -> Reviews:

@@ -43,7 +43,12 @@ class _Asked(TypedDict):
 
 @click.command("report")
 @rated_data_options
-@click.option("--evaluator", default="embedded", show_default=True, help="Who is reported on.")
+@click.option(
+    "--evaluator",
+    default="embedded",
+    show_default=True,
+    help="Who is reported on: embedded, information, fed, zero-shot, judge, or judge:PRESET.",
+)
 @click.option(
     "--replies",
     type=click.IntRange(min=1),
@@ -91,7 +96,7 @@ def report(**asked: Unpack[_Asked]) -> None:
     name = asked["evaluator"]
     bar = Bar("report")
     plan = ReportPlan(
-        dialogues=asked["dialogues"] or USUAL_DIALOGUES.get(name.partition(":")[0]),
+        dialogues=asked["dialogues"] or USUAL_DIALOGUES.get(name),
         fault_contexts=asked["faults"],
         order_pairs=asked["pairs"],
         drawing=Drawing(draws=asked["draws"], seed=asked["seed"]),

@@ -1,6 +1,7 @@
 """A real HTTP server on the loopback that answers chat completions from a script."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,13 +24,20 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     wait_seconds: float = 0.0
     drip_seconds: float = 0.0
+    likely: tuple[tuple[str, float], ...] = ()
+    """Probabilities of the tokens that could have stood in place of `content`."""
 
     def body(self) -> bytes:
         if self.raw is not None:
             return self.raw
-        document: dict[str, object] = {
-            "choices": [{"message": {"content": self.content}, "finish_reason": self.finish}]
+        choice: dict[str, object] = {
+            "message": {"content": self.content},
+            "finish_reason": self.finish,
         }
+        if self.likely:
+            top = [{"token": token, "logprob": math.log(p)} for token, p in self.likely]
+            choice["logprobs"] = {"content": [{"token": self.content, "top_logprobs": top}]}
+        document: dict[str, object] = {"choices": [choice]}
         if self.usage is not None:
             prompt, completion = self.usage
             document["usage"] = {"prompt_tokens": prompt, "completion_tokens": completion}
@@ -80,7 +88,7 @@ def judge_server(*answers: Answer, script: Script | None = None) -> Iterator[Jud
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield Judge(f"http://127.0.0.1:{server.server_port}/v1", got, headers)
