@@ -1,4 +1,4 @@
-"""Asking an evaluator only for what it has not said before."""
+"""Verdicts that are asked for once: what was given before comes from the disk."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,32 +13,35 @@ def cached_verdicts(
     dialogues: Sequence[Dialogue],
     cache: MeasurementCache,
     report: Callable[[int, int], None] | None = None,
+    *,
+    batch: int = _BATCH,
 ) -> list[Assessment | Unscored]:
-    """One verdict per dialogue, in order; every batch is kept in `cache` as soon as it is done.
+    """One verdict per dialogue, in order; each batch is on disk as soon as it is done.
 
-    What could not be scored is asked again next time. `report` is told how many of the open ones
-    are done and how many there are. Raises EvaluatorError as the evaluator does.
+    Equal dialogues are judged once. Failures are not kept, so they are asked for again next time.
+    `report` is told how many of the missing verdicts are there, and how many were missing. Raises
+    EvaluatorError as the evaluator does; what was given until then stays.
     """
     keys = [verdict_key(evaluator.id, dialogue) for dialogue in dialogues]
-    # Several may say the same.
-    open_ones = {
+    missing = {
         key: dialogue
         for key, dialogue in zip(keys, dialogues, strict=True)
         if cache.verdict(key) is None
     }
-    pending = list(open_ones)
+    pending = list(missing)
     failed: dict[str, Unscored] = {}
-    for start in range(0, len(pending), _BATCH):
-        batch = pending[start : start + _BATCH]
-        made = dict(zip(batch, evaluator.assess([open_ones[key] for key in batch]), strict=True))
-        failed |= {key: one for key, one in made.items() if isinstance(one, Unscored)}
-        cache.add_verdicts({key: one for key, one in made.items() if isinstance(one, Assessment)})
+    for start in range(0, len(pending), batch):
+        some = pending[start : start + batch]
+        given = evaluator.assess([missing[key] for key in some])
+        found = dict(zip(some, given, strict=True))
+        failed |= {key: one for key, one in found.items() if isinstance(one, Unscored)}
+        cache.add_verdicts({key: one for key, one in found.items() if isinstance(one, Assessment)})
         if report is not None:
-            report(start + len(batch), len(pending))
+            report(start + len(some), len(pending))
     return [cache.verdict(key) or failed[key] for key in keys]
 
 
 def verdict_key(evaluator: str, dialogue: Dialogue) -> str:
-    """What a verdict is kept under: all that it depends on."""
+    """Names a verdict: it changes with the evaluator and with everything it was shown."""
     turns = [[turn.role, turn.content] for turn in dialogue.turns]
     return digest(evaluator, turns, dialogue.reply, list(dialogue.facts))

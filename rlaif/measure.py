@@ -197,13 +197,12 @@ def _scored(
 
     Those are asked again next time.
     """
-    evaluator = scorer.evaluator
     dialogues = [_dialogue(reply) for reply in replies]
     verdicts = cached_verdicts(
-        evaluator,
+        scorer.evaluator,
         dialogues,
         cache,
-        lambda done, total: _tell(setup, f"scores by {evaluator.kind}", done, total),
+        lambda done, total: _tell(setup, f"scores by {scorer.evaluator.kind}", done, total),
     )
     cases = tuple(
         reply.case(scorer.value(dialogue, verdict))

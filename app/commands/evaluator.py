@@ -11,6 +11,7 @@ from app.commands.evaluator_agreement import agreement
 from app.commands.evaluator_asked import asked
 from app.commands.evaluator_fit import fit
 from app.commands.evaluator_injections import injections
+from app.commands.evaluator_report import report
 from app.commands.options import (
     Bar,
     card_option,
@@ -79,6 +80,7 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
 
 
 command.add_command(agreement)
+command.add_command(report)
 command.add_command(asked)
 command.add_command(fit)
 command.add_command(injections)
