@@ -43,7 +43,7 @@ def interview_picture(report: InterviewReport) -> bytes:
     panels = figure.subplots(1, 2 if judged else 1, squeeze=False)[0]
     if report.scores:
         _rows(panels[0], {str(name): one for name, one in report.scores.items()})
-        panels[0].set_xlim(*ASPECT_SCALE)
+        panels[0].set_xlim(ASPECT_SCALE[0] - 0.15, ASPECT_SCALE[1] + 0.15)
         panels[0].set_title("scores of the judge, 1 to 7", loc="left", fontsize=10)
     elif report.traits is not None and judged:
         _traits(panels[0], report.traits)
@@ -79,5 +79,5 @@ def _traits(axes: matplotlib.axes.Axes, found: BigFive) -> None:
             low, high = BANDS[one.expected]
             axes.barh(at, high - low, 0.7, left=low, color=_GOLD, alpha=0.25)
     _rows(axes, {str(name): one.level for name, one in found.traits.items()})
-    axes.set_xlim(*TRAIT_SCALE)
+    axes.set_xlim(TRAIT_SCALE[0] - 0.1, TRAIT_SCALE[1] + 0.1)
     axes.set_title("traits by the judge, 1 to 5; shaded: the card", loc="left", fontsize=10)

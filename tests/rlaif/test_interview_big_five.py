@@ -80,6 +80,14 @@ def test_interval_of_a_few_scores_is_students() -> None:
     assert wide.high == pytest.approx(4 + half, abs=1e-3)
 
 
+def test_equal_scores_are_only_equal_up_to_their_rounding() -> None:
+    found = mean_of_few([3.0, 3.0], (1, 7))
+    assert found is not None
+    # One degree of freedom: t is 12.706; a whole figure hides a deviation of 1 / sqrt(12).
+    half = 12.706 / math.sqrt(12) / math.sqrt(2)
+    assert (found.low, found.high) == (1, pytest.approx(3 + half, abs=1e-3))
+
+
 def test_one_score_could_be_anything_and_none_is_none() -> None:
     found = mean_of_few([6.0], (1, 7))
     assert found is not None
