@@ -1,8 +1,8 @@
 """An arena: versions of one persona answer the same situations, and a judge compares every two.
 
 A round is one new reply of every version to every situation, all versions with the same seed, and
-all pairs of versions compared; it is one rating period. Rounds go on until every rating is known
-well enough or there have been too many. Replies and verdicts are kept, so that a stopped arena goes
+all pairs of versions compared. Rounds go on until every rating is known well enough or there have
+been too many. Replies and verdicts are kept, so that a stopped arena goes
 on and a second judge finds the replies made.
 
 The idea of rating a persona by pairs over fixed situations is that of japanese-llm-roleplay-
@@ -26,6 +26,8 @@ from rlaif.evaluator import Unscored
 from rlaif.measurement_cache import MeasurementCache, digest
 
 _BATCH = 16
+_PERIOD_GAMES = 12
+"""Of one version; Glickman advises 10 to 15."""
 _SCORES = {"a": 1.0, "tie": 0.5, "b": 0.0}
 
 Report = Callable[[str, float], None]
@@ -108,7 +110,11 @@ class Played:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arena:
-    """What one judge made of it. `settled`: every deviation reached the target."""
+    """What one judge made of it. `settled`: every deviation reached the target.
+
+    `one_sided`: versions that won or lost every bout. How far they are ahead or behind no number of
+    bouts can tell, so their deviation stays large and nobody waits for it.
+    """
 
     judge: str
     versions: tuple[str, ...]
@@ -116,6 +122,7 @@ class Arena:
     played: tuple[Played, ...]
     ratings: dict[str, Rating]
     settled: bool
+    one_sided: tuple[str, ...]
 
 
 def hold_arena(setup: ArenaSetup, judge: BoutJudge) -> Arena:
@@ -126,38 +133,58 @@ def hold_arena(setup: ArenaSetup, judge: BoutJudge) -> Arena:
     """
     played: list[Played] = []
     labels = {one.id: one.label for one in setup.contestants}
-    ratings: dict[str, Rating] = {}
-    settled, number = False, 0
-    while number < setup.settings.most_rounds and not settled:
+    versions, settings = tuple(labels.values()), setup.settings
+    number, enough = 0, False
+    while number < settings.most_rounds and not enough:
         played += _round(setup, judge, number, labels)
         number += 1
-        ratings = rate(tuple(labels.values()), periods_of(played))
-        near = max(one.deviation for one in ratings.values()) <= setup.settings.target_deviation
-        settled = near and number >= setup.settings.fewest_rounds
+        periods = periods_of(played, len(versions))
+        ratings, lopsided = rate(versions, periods), _one_sided(versions, periods)
+        wide = [name for name, one in ratings.items() if one.deviation > settings.target_deviation]
+        enough = number >= settings.fewest_rounds and set(wide) <= set(lopsided)
     return Arena(
         judge=judge.id,
-        versions=tuple(labels.values()),
+        versions=versions,
         rounds=number,
         played=tuple(played),
         ratings=ratings,
-        settled=settled,
+        settled=not wide,
+        one_sided=lopsided,
     )
 
 
-def periods_of(played: Sequence[Played]) -> list[list[Game]]:
-    """The decided bouts as games, round by round."""
-    periods: dict[int, list[Game]] = {}
+def _one_sided(versions: Sequence[str], periods: Sequence[Sequence[Game]]) -> tuple[str, ...]:
+    scores: dict[str, set[float]] = {name: set() for name in versions}
+    for game in itertools.chain.from_iterable(periods):
+        scores[game.first].add(game.score)
+        scores[game.second].add(1 - game.score)
+    return tuple(name for name, found in scores.items() if found in ({0.0}, {1.0}))
+
+
+def periods_of(played: Sequence[Played], versions: int) -> list[list[Game]]:
+    """The decided bouts as games, in rating periods of about a dozen for each of the versions.
+
+    A period lies within one round. Longer ones would rate everybody against opponents of whom
+    nothing is known yet, which spreads the ratings too far; in shorter ones chance rules.
+    """
+    rounds: dict[int, list[Game]] = {}
     for one in played:
-        period = periods.setdefault(one.bout.round, [])
+        games = rounds.setdefault(one.bout.round, [])
         if isinstance(one.verdict, Verdict):
-            period.append(
+            games.append(
                 Game(
                     first=one.bout.first,
                     second=one.bout.second,
                     score=_SCORES[one.verdict.preferred],
                 )
             )
-    return list(periods.values())
+    wanted = _PERIOD_GAMES * versions / 2
+    periods: list[list[Game]] = []
+    for games in rounds.values():
+        count = max(1, round(len(games) / wanted))
+        edges = [at * len(games) // count for at in range(count + 1)]
+        periods += [games[low:high] for low, high in itertools.pairwise(edges)]
+    return periods
 
 
 def _round(

@@ -3,8 +3,8 @@
 All games of a rating period count at once, from the ratings at its beginning, so their order within
 it does not matter. The order of the periods does: the later ones weigh more, because opponents are
 better known by then. As versions are the same in every period, no order is the right one. The rating
-is the mean over all rotations of the periods, in which each stands once at every place; how far they
-lie apart is reported beside it.
+is the mean over rotations of the periods, in which each comes early and late; how far they lie apart
+is reported beside it.
 
 A rating deviation takes games for independent. Several replies to one situation are not, and a
 verdict is not a fresh opinion: resampling whole situations (`rlaif/arena_statistics.py`) gives the
@@ -104,12 +104,11 @@ def after_period(before: Strength, results: Sequence[Result]) -> Strength:
 
 
 def rate(
-    versions: Sequence[str], periods: Sequence[Period], *, orders: int | None = None
+    versions: Sequence[str], periods: Sequence[Period], *, orders: int = 12
 ) -> dict[str, Rating]:
-    """Each version's rating after all periods, over the rotations of their order; over so many of
-    them, evenly spread, on request."""
+    """Each version's rating after all periods, over `orders` rotations of them, evenly spread."""
     count = max(1, len(periods))
-    wanted = min(orders or count, count)
+    wanted = min(orders, count)
     starts = [at * count // wanted for at in range(wanted)]
     runs = [_run(versions, [*periods[at:], *periods[:at]]) for at in starts]
     return {name: _rating(name, runs, periods) for name in versions}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from persona.estimates import Estimate
 from rlaif.arena import Arena, ArenaSettings, Contestant, Played
 from rlaif.arena_judges import Verdict
-from rlaif.arena_ratings import Rating
+from rlaif.arena_ratings import START_RATING, Rating
 from rlaif.arena_statistics import ArenaFigures, Meeting
 
 
@@ -68,7 +68,13 @@ def _judged_lines(judged: Judged, settings: ArenaSettings) -> list[str]:
     arena, figures = judged.arena, judged.figures
     lines = [f"## Judge: {judged.name}", "", f"`{arena.judge}`, {arena.rounds} rounds.", ""]
     lines += [f"**{text}**\n" for text in judged.warnings]
-    if not arena.settled:
+    for name in arena.one_sided:
+        word = "won" if arena.ratings[name].rating > START_RATING else "lost"
+        lines += [
+            f"**{name} {word} every bout: it is the {'better' if word == 'won' else 'worse'} one, "
+            "but no number of bouts tells by how much.**\n"
+        ]
+    if not arena.settled and not arena.one_sided:
         lines += [
             f"**After {arena.rounds} rounds some deviation is still above "
             f"{settings.target_deviation:g}.**\n"
@@ -107,8 +113,8 @@ def _notes(judged: Judged) -> list[str]:
     arena, figures = judged.arena, judged.figures
     gap = max(one.order_gap for one in arena.ratings.values())
     notes = [
-        "- Rating periods are rounds; a rating is the mean over the rotations of their order, which "
-        f"lie up to {gap:.0f} points apart.",
+        "- Rating periods hold about a dozen bouts of each version; a rating is the mean over "
+        f"rotations of their order, which lie up to {gap:.0f} points apart.",
         "- RD takes every bout for independent. The interval over redrawn situations does not, and "
         "it is the one to believe.",
     ]
@@ -133,6 +139,7 @@ def _judged_json(judged: Judged, with_bouts: bool) -> dict[str, object]:
         "warnings": list(judged.warnings),
         "rounds": arena.rounds,
         "settled": arena.settled,
+        "one_sided": list(arena.one_sided),
         "ratings": {
             name: {
                 **asdict(one),

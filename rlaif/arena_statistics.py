@@ -63,7 +63,8 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArenaFigures:
-    """`redrawn`: version -> the rating's 95 % interval over redrawn situations; None below two.
+    """`redrawn`: version -> the rating's 95 % interval over redrawn situations; None below two
+    situations and for a version that won or lost everything, which redrawing cannot change.
     `points`: version -> share of all its points. `same`: bouts in which both said one text."""
 
     meetings: tuple[Meeting, ...]
@@ -139,12 +140,12 @@ def _redrawn(arena: Arena, draws: int, seed: int) -> dict[str, tuple[float, floa
     runs = []
     for _ in range(draws):
         drawn = [groups[at] for at in rng.integers(len(groups), size=len(groups))]
-        periods = periods_of([one for group in drawn for one in group])
+        periods = periods_of([one for group in drawn for one in group], len(arena.versions))
         runs.append(rate(arena.versions, periods, orders=_ORDERS))
     intervals: dict[str, tuple[float, float] | None] = {}
     for name in arena.versions:
         low, high = np.quantile([run[name].rating for run in runs], [0.025, 0.975])
-        intervals[name] = (float(low), float(high))
+        intervals[name] = None if name in arena.one_sided else (float(low), float(high))
     return intervals
 
 

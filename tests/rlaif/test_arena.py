@@ -209,7 +209,7 @@ def test_rounds_make_deviations_small_and_not_the_interval_over_situations(tmp_p
         )
         redrawn = arena_figures(replace(held, played=mixed), draws=40).redrawn["base"]
         assert redrawn is not None
-        deviation = rate(held.versions, periods_of(mixed))["base"].deviation
+        deviation = rate(held.versions, periods_of(mixed, 2))["base"].deviation
         return (redrawn[1] - redrawn[0]) / 2, 2 * deviation
 
     few, many = widths(2), widths(6)

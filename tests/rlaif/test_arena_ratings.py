@@ -86,7 +86,9 @@ def test_without_games_only_the_deviation_grows() -> None:
     assert after.deviation == pytest.approx(173.7178 * math.hypot(200 / 173.7178, 0.06), abs=1e-6)
 
 
-def _season(strengths: dict[str, float], rounds: int, seed: int) -> list[list[Game]]:
+def _season(
+    strengths: dict[str, float], periods: int, seed: int, games: int = 30
+) -> list[list[Game]]:
     """Round robins whose results follow the strengths."""
     rng = random.Random(seed)
     names = sorted(strengths)
@@ -101,24 +103,26 @@ def _season(strengths: dict[str, float], rounds: int, seed: int) -> list[list[Ga
             )
             for at, one in enumerate(names)
             for other in names[at + 1 :]
-            for _ in range(30)
+            for _ in range(games)
         ]
-        for _ in range(rounds)
+        for _ in range(periods)
     ]
 
 
 def test_known_strengths_come_back_within_two_deviations() -> None:
     true = {"weak": 1400.0, "middle": 1500.0, "strong": 1600.0}
-    inside = 0
-    for seed in range(20):
-        found = rate(list(true), _season(true, 4, seed))
-        assert found["weak"].rating < found["middle"].rating < found["strong"].rating
+    inside, spreads = 0, []
+    for seed in range(10):
+        found = rate(list(true), _season(true, 10, seed, games=6), orders=4)
+        assert found["weak"].rating < found["strong"].rating
         assert all(one.deviation < 50 for one in found.values())
         inside += sum(found[name].low <= true[name] <= found[name].high for name in true)
-    assert inside >= 0.9 * 60
+        spreads.append(found["strong"].rating - found["weak"].rating)
+    assert inside >= 0.9 * 30
+    assert sum(spreads) / len(spreads) == pytest.approx(200, abs=40)
 
 
-def test_every_round_stands_once_at_every_place() -> None:
+def test_every_period_comes_early_and_late() -> None:
     """One side wins the first round, the other the second: neither order may decide."""
     won = [Game(first="a", second="b", score=1.0)] * 10
     lost = [Game(first="a", second="b", score=0.0)] * 10

@@ -94,7 +94,7 @@ def test_duels_tell_what_visitors_chose(database: Database, now: datetime) -> No
 def test_a_judges_comparisons_by_the_pair(database: Database, now: datetime) -> None:
     with database.session() as session:
         _, turn, _ = _proposed(session, now, "a")
-        night = claim(session, now, force=True)
+        night = claim(session, now + timedelta(hours=1))
         for name, verdict in (("a", "chosen"), ("b", "rejected"), ("c", "tie"), ("d", "none")):
             comparison = StoredComparison(
                 evaluator="judge",
