@@ -66,3 +66,7 @@ class VerdictError(EvaluatorError, ValueError):
 
 class RankingError(EvaluatorError, ValueError):
     """A person's ranking does not fit the sheet it was given for."""
+
+
+class WordListError(NightError, ValueError):
+    """A list of words is not what it should be."""

@@ -7,6 +7,7 @@ from torch.nn.functional import linear
 from transformers import DynamicCache
 
 from persona.base_model import LoadedModel
+from persona.repeated_cache import repeated_cache
 from persona.reply_vocabulary import reply_vocabulary
 from rlaif.evaluator import Dialogue
 
@@ -56,7 +57,7 @@ class FollowUpLikelihood:
         later = body(
             input_ids=self._ids[:, :-1].to(device),
             attention_mask=seen.long().to(device),
-            past_key_values=_repeated(once.past_key_values, rows),
+            past_key_values=repeated_cache(once.past_key_values, rows),
             use_cache=True,
         ).last_hidden_state
         # The conversation's last position predicts the first token of every line.
@@ -106,16 +107,6 @@ class FollowUpLikelihood:
     def _tokens(self, text: str) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return tokens
-
-
-def _repeated(cache: DynamicCache, rows: int) -> DynamicCache:
-    """The same keys and values for each of `rows` rows, without copying them."""
-    return DynamicCache(
-        [
-            (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
-            for layer in cache.layers
-        ]
-    )
 
 
 def _line(text: str) -> str:

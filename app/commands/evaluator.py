@@ -3,22 +3,22 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TextIO
+from typing import TextIO
 
 import click
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from app.clock import utc_now
+from app.commands.dialogue_lines import read_dialogues
 from app.commands.evaluator_agreement import agreement
+from app.commands.evaluator_attribute import attribute
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card, existing_heads, load_base
 from app.settings import Settings, load_settings
 from persona.embedding import load_embedder
-from persona.engine import Message
 from persona.importers.realpersonachat import import_realpersonachat
 from rlaif.base_pass import BasePass, PassSettings
 from rlaif.embedded_evaluator import load_embedded_evaluator
-from rlaif.evaluator import Assessment, Dialogue
+from rlaif.evaluator import Assessment
 from rlaif.features import FeatureExtractor
 from rlaif.fit_data import PLANS, PlanSize
 from rlaif.fit_evaluator import FitRun, fit_evaluator
@@ -30,7 +30,7 @@ from store.database import open_database
 
 @click.group("evaluator")
 def command() -> None:
-    """Who judges the replies: fit, score, agreement."""
+    """Who judges the replies: fit, score, agreement, attribute."""
 
 
 @command.command("fit")
@@ -101,7 +101,7 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
     "facts": [...]}; the turns end with the user's, facts may be left out.
     """
     settings = load_settings(home)
-    dialogues = list(_read_dialogues(file))
+    dialogues = list(read_dialogues(file))
     evaluator = load_embedded_evaluator(
         load_base(settings, Bar("model")),
         load_embedder(settings.model.embedder),
@@ -132,6 +132,7 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
 
 
 command.add_command(agreement)
+command.add_command(attribute)
 
 
 def _reviews(settings: Settings) -> Reviews:
@@ -139,41 +140,6 @@ def _reviews(settings: Settings) -> Reviews:
     with open_database(settings.database_url).reading() as session:
         return list_reviewed(
             session, now=utc_now(), retention=timedelta(days=settings.consent.retention_days)
-        )
-
-
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
-
-
-class _TurnLine(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    role: Literal["user", "assistant"]
-    content: _Text
-
-
-class _DialogueLine(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    turns: list[_TurnLine]
-    reply: str
-    facts: list[_Text] = []
-
-
-def _read_dialogues(lines: TextIO) -> Iterator[Dialogue]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            read = _DialogueLine.model_validate_json(line)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(str(part) for part in fault["loc"]) or "the line"
-            raise click.ClickException(
-                f"line {number}: {where}: {fault['msg']}; expected turns and reply as JSON"
-            ) from error
-        yield Dialogue(
-            turns=tuple(Message(role=turn.role, content=turn.content) for turn in read.turns),
-            reply=read.reply,
-            facts=tuple(read.facts),
         )
 
 
