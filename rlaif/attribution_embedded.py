@@ -1,7 +1,7 @@
 """The embedded evaluator as a differentiable function of the embeddings that its base model reads.
 
-Hidden states and log-probabilities follow the embeddings; the embedder's cosines and the figures of
-the text are held at what they are for the reply. What is attributed is therefore the value as a
+Hidden states and log-probabilities follow the embeddings; the embedder's cosines, the figures of the
+text and the shares of unlikely tokens are held at what they are for the reply. What is attributed is therefore the value as a
 function of the embeddings with those held: a word that counts by its length or its ending alone
 gets less than its due, and SHAP, which takes words away from the text itself, tells the rest.
 """
@@ -28,6 +28,10 @@ from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Dialogue
 from rlaif.features import FIGURE_NAMES, FeatureExtractor, reading_tensors
 from rlaif.text_spans import TextSpan, piece_spans
+
+
+_STEPPED = ("unlikely_share", "unlikely_alone_share")
+"""Shares of tokens below a bound: they jump, no gradient sees them, so they are held as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,8 @@ class OpenEmbedded:
 
     def _figures(self, reading: ReplyReading) -> torch.Tensor:
         told = reading_tensors(reading)
+        for name in _STEPPED:
+            del told[name]
         return torch.stack([told.get(name, self.held[n]) for n, name in enumerate(FIGURE_NAMES)])
 
 
@@ -71,13 +77,13 @@ class DifferentiableEmbedded:
     rounding of the base model's own number format."""
 
     def __init__(
-        self, base: BasePass, embedder: Embedder, weights: HeadWeights, card: Card
+        self, base: BasePass, embedder: Embedder, weights: HeadWeights, card: Card, name: str
     ) -> None:
+        self.id = name
         self._base = base
         self._extractor = FeatureExtractor(base, embedder)
         self._weights = weights
         self._card = card
-        self.id = ""
 
     def open(self, dialogue: Dialogue, *, with_context: bool) -> OpenDialogue:
         """Raises EvaluatorError for a dialogue that cannot be scored."""
@@ -111,6 +117,4 @@ def load_differentiable_embedded(
     """
     weights, manifest = load_heads(heads, loaded.sha256)
     base = BasePass(open_to_gradients(loaded), PassSettings())
-    made = DifferentiableEmbedded(base, embedder, weights, card)
-    made.id = evaluator_id(manifest)
-    return made
+    return DifferentiableEmbedded(base, embedder, weights, card, evaluator_id(manifest))
