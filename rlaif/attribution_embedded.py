@@ -29,7 +29,6 @@ from rlaif.evaluator import Dialogue
 from rlaif.features import FIGURE_NAMES, FeatureExtractor, reading_tensors
 from rlaif.text_spans import TextSpan, piece_spans
 
-
 _STEPPED = ("unlikely_share", "unlikely_alone_share")
 """Shares of tokens below a bound: they jump, no gradient sees them, so they are held as well."""
 
