@@ -75,3 +75,7 @@ class RankingError(EvaluatorError, ValueError):
 
 class ArenaError(NightError, ValueError):
     """An arena cannot be held as it was asked for."""
+
+
+class WordListError(NightError, ValueError):
+    """A list of words is not what it should be."""
