@@ -18,7 +18,13 @@ from app.reply_dialogue import dialogue_of
 from app.settings import EvaluatorName, Settings, load_settings
 from persona.durable import write_file
 from persona.estimates import Estimate
-from rlaif.attribution import METHODS, Attribution, AttributionSettings, Method
+from rlaif.attribution import (
+    GRADIENT_METHODS,
+    METHODS,
+    Attribution,
+    AttributionSettings,
+    Method,
+)
 from rlaif.attribution_pictures import Shown, headline, html_page, write_png
 from rlaif.attribution_store import AttributionStore, attribution_key
 from rlaif.attribution_table2 import SEED_TABLE2, Table2Row, table2_row
@@ -152,6 +158,12 @@ def _check(options: _Options) -> None:
         )
     if options.table2 and options.words is None:
         raise click.UsageError("--table2 needs the list of emotion words; add --words FILE.csv")
+    methods = METHODS if options.table2 else options.methods
+    if options.evaluator != "embedded" and set(methods) & set(GRADIENT_METHODS):
+        raise click.UsageError(
+            f"--evaluator is {options.evaluator}, whose values cannot be differentiated; expected "
+            f"embedded for {' and '.join(GRADIENT_METHODS)}; choose --method shap"
+        )
 
 
 def _dialogues(options: _Options, settings: Settings) -> list[Dialogue]:
