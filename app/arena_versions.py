@@ -22,7 +22,7 @@ def contestants(
     """The named versions: one of WORDS, or the id of an adapter.
 
     `base` has no adapter, `sft` is the one shipped with the card, `active` the one in production,
-    `newest` the last one trained. Raises ArenaError: one sentence with the next command.
+    `newest` the last one registered. Raises ArenaError: one sentence with the next command.
     """
     shipped = publish_shipped_adapter(database, card, settings.adapters_folder)
     return tuple(_contestant(database, name, shipped, base_sha256) for name in names)

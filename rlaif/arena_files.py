@@ -70,8 +70,9 @@ def _draw(axes: matplotlib.axes.Axes, judged: Judged) -> None:
             capsize=4,
             label="rating ± 2 RD" if at == 0 else None,
         )
+        sided = " (one-sided)" if name in judged.arena.one_sided else ""
         axes.annotate(
-            f"{one.rating:.0f}",
+            f"{one.rating:.0f}{sided}",
             (one.rating, at),
             (0, 8),
             textcoords="offset points",

@@ -6,9 +6,8 @@ better known by then. As versions are the same in every period, no order is the 
 is the mean over rotations of the periods, in which each comes early and late; how far they lie apart
 is reported beside it.
 
-A rating deviation takes games for independent. Several replies to one situation are not, and a
-verdict is not a fresh opinion: resampling whole situations (`rlaif/arena_statistics.py`) gives the
-interval that allows for it.
+A rating deviation takes games for independent and decided. Several replies to one situation are not
+independent: resampling whole situations (`rlaif/arena_statistics.py`) allows for it.
 
 Source: Glickman, "Example of the Glicko-2 system" (2012), http://www.glicko.net/glicko/glicko2.pdf.
 """

@@ -115,8 +115,8 @@ def _notes(judged: Judged) -> list[str]:
     notes = [
         "- Rating periods hold about a dozen bouts of each version; a rating is the mean over "
         f"rotations of their order, which lie up to {gap:.0f} points apart.",
-        "- RD takes every bout for independent. The interval over redrawn situations does not, and "
-        "it is the one to believe.",
+        "- RD takes every bout for independent and decided; the interval over redrawn situations "
+        "takes situations as they came. Believe the wider of the two.",
     ]
     if figures.orders.flipped is None:
         notes.append("- This judge scores each reply by itself: there is no order to depend on.")

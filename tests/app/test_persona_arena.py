@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from app.cli import cli
 from app.clock import utc_now
 from app.commands import persona_arena
+from app.composition import publish_shipped_adapter
 from app.night_models import NightModels
 from app.settings import load_settings
 from persona.card import SHIPPED_CARD, load_card
@@ -32,8 +33,8 @@ class _Voices:
         self.engine = FakeEngine(
             voices={
                 None: ("・", "★"),
-                shipped: ("・", "★", "★★"),
-                _NIGHT: ("★", "★★", "★★★"),
+                shipped: ("★", "・"),
+                _NIGHT: ("・", "★", "★★"),
             }
         )
 
@@ -49,8 +50,11 @@ def voices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Voices:
     monkeypatch.setattr(
         persona_arena, "served_base", lambda _: ServedBase(sha256="ab" * 32, shapes={})
     )
+    settings = load_settings(tmp_path)
+    database = open_database(settings.database_url)
+    publish_shipped_adapter(database, load_card(SHIPPED_CARD), settings.adapters_folder)
     now = utc_now()
-    with open_database(load_settings(tmp_path).database_url).session() as session:
+    with database.session() as session:
         adapter(session, _NIGHT, now)
         deploy(session, _NIGHT, who="night", why="passed", now=now)
     return found

@@ -118,6 +118,19 @@ def test_it_stops_at_the_bound_and_says_so(stage: _Stage) -> None:
     assert (arena.rounds, arena.settled) == (3, False)
 
 
+def test_nobody_waits_for_a_version_that_loses_everything(tmp_path: Path) -> None:
+    stage = _Stage(tmp_path, {None: ("・",), "good": ("★", "★★"), "fair": ("★★", "★")})
+    arena = hold_arena(stage.setup(), ScoreJudge(LikesStars(), tmp_path / "cache"))
+    assert arena.one_sided == ("base",)
+    assert not arena.settled
+    assert arena.rounds < ArenaSettings().most_rounds
+    assert arena.ratings["base"].deviation > 50
+    assert all(arena.ratings[name].deviation <= 50 for name in ("good", "fair"))
+    redrawn = arena_figures(arena, draws=2).redrawn
+    assert redrawn["base"] is None
+    assert redrawn["good"] is not None
+
+
 def test_a_broken_arena_goes_on_where_it_was(stage: _Stage) -> None:
     settings = ArenaSettings(fewest_rounds=2, most_rounds=2)
     whole = _Stage(stage.folder / "whole", stage.voices)
@@ -207,7 +220,8 @@ def test_rounds_make_deviations_small_and_not_the_interval_over_situations(tmp_p
             else one
             for one in held.played
         )
-        redrawn = arena_figures(replace(held, played=mixed), draws=40).redrawn["base"]
+        arena = replace(held, played=mixed, one_sided=())
+        redrawn = arena_figures(arena, draws=40).redrawn["base"]
         assert redrawn is not None
         deviation = rate(held.versions, periods_of(mixed, 2))["base"].deviation
         return (redrawn[1] - redrawn[0]) / 2, 2 * deviation
