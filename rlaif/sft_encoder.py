@@ -42,13 +42,13 @@ class Encoder(nn.Module):
                 f"{type(inner).__name__} has no list of layers; expected a decoder such as Gemma or "
                 "Llama: see `yogeiko model list`"
             )
-        read = settings.layers_read or len(layers) // 2
-        if read > len(layers) or settings.layers_trained > read:
+        read = settings.layers_read or max(1, len(layers) // 2)
+        if read > len(layers):
             raise EvaluatorError(
-                f"the base has {len(layers)} layers and {read} are to be read; expected at least "
-                f"the {settings.layers_trained} that are trained and no more than there are"
+                f"the base has {len(layers)} layers and {read} are to be read; expected no more than "
+                "there are"
             )
-        frozen = read - settings.layers_trained
+        frozen = max(0, read - settings.layers_trained)
         self.width = int(inner.config.hidden_size)
         self._device = next(inner.parameters()).device
         self._room = settings.kept_tokens

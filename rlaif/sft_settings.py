@@ -10,10 +10,11 @@ Target = Literal["raw", "within"]
 class RegressorSettings:
     """Saved beside every regressor.
 
-    max_tokens: what is read of a dialogue; it loses its beginning. layers_read: how many layers
-    of the base are run, None for half of them: the upper ones are about the next token and said less
-    of people's ratings at every penalty tried. layers_trained: the topmost of these that carry LoRA, 0 for none;
-    all below are frozen, and what they make of a text is kept for up to kept_tokens tokens.
+    max_tokens: what is read of a dialogue; it loses its beginning. layers_read: how many layers of
+    the base are run, None for half of them: the upper ones are about the next token, and what the
+    middle says ranked people's ratings best. layers_trained: at most so many of these, the topmost,
+    carry LoRA, 0 for none; all below are frozen, and what they make of a text is kept for up to
+    kept_tokens tokens.
 
     target: `raw`, the ratings as given; `within`, each as a deviation from its rater's own mean.
     fault_share: what replies spoilt on purpose weigh in each rated impression, relative to its
