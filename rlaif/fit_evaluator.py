@@ -18,9 +18,13 @@ from rlaif.feature_cache import cached_features
 from rlaif.features import FeatureExtractor, Features
 from rlaif.fit_data import DataPlan, make_sides
 from rlaif.fit_heads import RATED, HeadSettings, fit_heads, make_targets
+from rlaif.fit_rating_head import RatingHeadSettings
 from rlaif.head_figures import Values, fault_figures, rating_figures
+from rlaif.rated_dialogues import seat_raters
+from rlaif.rating_head_run import RatingHeadRun, fit_kept_rating_head
 from rlaif.reviewed_replies import Reviews, with_reviews
 
+LICENCE = "CC BY-SA 4.0"
 NOTICE = (
     "These heads were fitted on RealPersonaChat (Yamashita et al. 2023, "
     "https://github.com/nu-dialogue/real-persona-chat), licensed CC BY-SA 4.0 "
@@ -76,7 +80,7 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
     about: dict[str, object] = {
         "kind": "embedded",
         "notice": NOTICE,
-        "licence": "CC BY-SA 4.0",
+        "licence": LICENCE,
         "base_sha256": run.base_sha256,
         "fitted_on": run.today.isoformat(),
         "card": run.card.id,
@@ -91,7 +95,17 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
         **mark.in_manifest(),
     }
     save_heads(run.out, weights, about)
-    return about
+    ratings = fit_kept_rating_head(
+        RatingHeadRun(
+            data=seat_raters(run.rated),
+            out=run.out,
+            mark=mark,
+            about={"notice": NOTICE, "licence": LICENCE, "fitted_on": run.today.isoformat()},
+            settings=RatingHeadSettings(),
+            report=run.report,
+        )
+    )
+    return about if ratings is None else {**about, "rating_head": ratings}
 
 
 def measure(
