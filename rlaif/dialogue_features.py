@@ -1,4 +1,5 @@
-"""Whole dialogues as numbers: figures of each side, and which short pieces of text each side uses.
+"""Whole dialogues as numbers: figures of each side, which short pieces of text each side uses, and
+what the base model's token embeddings make of each side's words.
 
 Pieces of one to three characters are counted in hashed buckets: no vocabulary is kept, so heads on
 them hold no text of what they were fitted on.
@@ -16,6 +17,7 @@ from persona.engine import Message
 from persona.importers.report import Licence
 from rlaif.dialogue_figures import dialogue_figures
 from rlaif.rated_dialogues import RatedDialogue
+from rlaif.token_means import TokenMeans
 
 DIALOGUE_FEATURE_VERSION = 1
 """Counts up with every change of what a column means; heads of another version are refused."""
@@ -30,10 +32,13 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialogueFeatures:
     """One row per dialogue. figures: [rows, DIALOGUE_FIGURE_NAMES]. pieces: by the order of SIDES,
-    sparse [rows, BUCKETS], log(1 + count) of each bucket."""
+    sparse [rows, BUCKETS], log(1 + count) of each bucket. states: [rows, S] of the base model, S = 0
+    when none was asked; reader: which model and settings they come from, then empty."""
 
     figures: Floats
     pieces: tuple[csr_array, csr_array]
+    states: Floats
+    reader: str
 
     def __len__(self) -> int:
         return len(self.figures)
@@ -42,13 +47,20 @@ class DialogueFeatures:
         """The features of some rows, in that order."""
         index = np.asarray(places, dtype=np.int64)
         rater, rated = self.pieces
-        return DialogueFeatures(figures=self.figures[index], pieces=(rater[index], rated[index]))
+        return DialogueFeatures(
+            figures=self.figures[index],
+            pieces=(rater[index], rated[index]),
+            states=self.states[index],
+            reader=self.reader,
+        )
 
 
 def dialogue_features(
-    data: Sequence[RatedDialogue], report: Callable[[int], None] | None = None
+    data: Sequence[RatedDialogue],
+    reader: TokenMeans | None,
+    report: Callable[[str, float], None],
 ) -> DialogueFeatures:
-    """Features of all dialogues, deterministic; `report` is told how many are done."""
+    """Features of all dialogues, deterministic; `report` is told a stage and its share, 0 to 1."""
     figures: list[list[float]] = []
     pieces: tuple[list[csr_array], list[csr_array]] = ([], [])
     for start in range(0, len(data), _BLOCK):
@@ -56,12 +68,16 @@ def dialogue_features(
         figures += [list(dialogue_figures(one).values()) for one in block]
         for side, parts in zip(SIDES, pieces, strict=True):
             parts.append(_pieces([_text(one, side) for one in block]))
-        if report is not None:
-            report(len(figures))
+        report("figures of dialogues", len(figures) / len(data))
+    states = np.zeros((len(data), 0), dtype=np.float32)
+    if reader is not None and data:
+        states = reader.read(data, lambda done: report("words of dialogues", done / len(data)))
     width = len(DIALOGUE_FIGURE_NAMES)
     return DialogueFeatures(
         figures=np.array(figures, dtype=np.float32).reshape(-1, width),
         pieces=(_stacked(pieces[0]), _stacked(pieces[1])),
+        states=states,
+        reader="" if reader is None else reader.identity,
     )
 
 

@@ -12,6 +12,7 @@ from rlaif.rated_dialogues import RatedDialogue
 from rlaif.rating_head import Values
 from rlaif.rating_predictor import Predictions
 from rlaif.rating_splits import RatingSplit
+from rlaif.token_means import TokenMeans
 
 _STEADY_PROFILE = 5.0
 """Dialogues of a rater by which half of what is usual for them is believed."""
@@ -29,11 +30,17 @@ class EmbeddedPredictor:
     learns = True
 
     def __init__(
-        self, settings: RatingHeadSettings, *, profiles: bool, evaluation_only: bool = False
+        self,
+        settings: RatingHeadSettings,
+        reader: TokenMeans | None,
+        *,
+        profiles: bool,
+        evaluation_only: bool = False,
     ) -> None:
-        """`evaluation_only`: the holder lets it be fitted on data for evaluation only."""
+        """`reader`: the base model's part, left out when None. `evaluation_only`: the holder lets it be fitted on data for evaluation only."""
         self._evaluation_only = evaluation_only
         self._settings = settings
+        self._reader = reader
         self._profiles = profiles
         self._features: tuple[Sequence[RatedDialogue], DialogueFeatures] | None = None
         self._fitted: dict[tuple[object, ...], tuple[Values, Values]] = {}
@@ -85,10 +92,7 @@ class EmbeddedPredictor:
         self, data: Sequence[RatedDialogue], report: Callable[[str, float], None]
     ) -> DialogueFeatures:
         if self._features is None or self._features[0] is not data:
-            made = dialogue_features(
-                data, lambda done: report("features of dialogues", done / len(data))
-            )
-            self._features = (data, made)
+            self._features = (data, dialogue_features(data, self._reader, report))
             self._fitted.clear()
         return self._features[1]
 

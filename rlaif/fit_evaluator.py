@@ -23,6 +23,7 @@ from rlaif.head_figures import Values, fault_figures, rating_figures
 from rlaif.rated_dialogues import seat_raters
 from rlaif.rating_head_run import RatingHeadRun, fit_kept_rating_head
 from rlaif.reviewed_replies import Reviews, with_reviews
+from rlaif.token_means import TokenMeans
 
 LICENCE = "CC BY-SA 4.0"
 NOTICE = (
@@ -38,7 +39,8 @@ NOTICE = (
 class FitRun:
     """What a fit needs. `cache` keeps features between runs, those of visitors' replies excepted;
     `out` receives the heads; `report` is told the stage and its share, 0 to 1. `evaluation_only`:
-    the holder lets it be fitted on data that came for evaluation only, and it is marked."""
+    the holder lets it be fitted on data that came for evaluation only, and it is marked. `reader`: what
+    the rating head is given of the base model."""
 
     card: Card
     rated: Sequence[ImportedRow]
@@ -51,6 +53,7 @@ class FitRun:
     report: Callable[[str, float], None]
     reviews: Reviews = field(default_factory=Reviews)
     evaluation_only: bool = False
+    reader: TokenMeans | None = None
 
 
 def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]:
@@ -98,6 +101,7 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
     ratings = fit_kept_rating_head(
         RatingHeadRun(
             data=seat_raters(run.rated),
+            reader=run.reader,
             out=run.out,
             mark=mark,
             about={"notice": NOTICE, "licence": LICENCE, "fitted_on": run.today.isoformat()},

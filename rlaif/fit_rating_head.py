@@ -1,5 +1,5 @@
-"""Fitting a rating head: ridge on bounded figures and on directions of text pieces, each dialogue's
-ratings taken as deviations from what its rater usually gives.
+"""Fitting a rating head: ridge on bounded figures, on directions of text pieces and on the base
+model's states, each dialogue's ratings taken as deviations from what its rater usually gives.
 
 A rater's habit is about half of a rating, and nothing in the words tells it (docs/evaluators.md);
 as a target it only teaches what the raters at hand happen to write like.
@@ -15,7 +15,7 @@ from sklearn.decomposition import TruncatedSVD
 from rlaif.dialogue_features import SIDES, DialogueFeatures
 from rlaif.errors import EvaluatorError
 from rlaif.rated_dialogues import RatedDialogue
-from rlaif.rating_head import RatingHead, RatingWeights, standard_figures, unit_rows
+from rlaif.rating_head import RatingHead, RatingWeights, standardised, unit_rows
 
 Values = NDArray[np.float64]
 
@@ -26,16 +26,17 @@ _FEWEST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingHeadSettings:
-    """components: directions of text pieces kept a side. figure_ridge, piece_ridge: penalties in
-    units of a block's mean column variance. shares: of the figures, of the rater's and of the
-    rated one's pieces in a prediction, each brought to spread 1 first.
+    """components: directions of text pieces kept a side. The ridges are penalties in units of a
+    block's mean column variance. shares: of the figures, of the rater's and of the rated one's
+    pieces, and of the states in a prediction, each brought to spread 1 first.
     """
 
     members: int = 5
-    components: int = 200
-    figure_ridge: float = 10.0
-    piece_ridge: float = 60.0
-    shares: tuple[float, float, float] = (1.0, 0.5, 0.7)
+    components: int = 50
+    figure_ridge: float = 20.0
+    piece_ridge: float = 20.0
+    state_ridge: float = 10.0
+    shares: tuple[float, float, float, float] = (1.0, 0.5, 0.7, 1.0)
     seed: int = 11
 
 
@@ -100,12 +101,12 @@ def fit_rating_head(
                 "give more data, or leave that rating out"
             )
     target = deviations(rows)
-    mean = features.figures.mean(axis=0)
-    scale = np.maximum(features.figures.std(axis=0), np.float32(1e-4))
+    figure_map, state_map = _spread(features.figures), _spread(features.states)
     piece_scale = np.stack([_rarity(features, side) for side in range(len(SIDES))])
     blocks = [
-        _Block(inputs=standard_figures(features.figures, mean, scale), basis=None),
+        _Block(inputs=standardised(features.figures, *figure_map), basis=None),
         *(_directions(features, side, piece_scale[side], settings) for side in range(len(SIDES))),
+        _Block(inputs=standardised(features.states, *state_map), basis=None),
     ]
     drawn = _drawn(rows.groups, settings)
     members = []
@@ -116,15 +117,24 @@ def fit_rating_head(
     everybody = np.nanmean(rows.ratings, axis=0)
     return RatingHead(
         names=rows.names,
+        reader=features.reader,
         weights=RatingWeights(
-            figure_mean=mean,
-            figure_scale=scale,
+            figure_mean=figure_map[0],
+            figure_scale=figure_map[1],
+            state_mean=state_map[0],
+            state_scale=state_map[1],
             piece_scale=piece_scale,
             figures=np.stack([slopes[0] for slopes, _ in members]).astype(np.float32),
-            pieces=np.stack([np.stack(slopes[1:]) for slopes, _ in members]).astype(np.float16),
+            states=np.stack([slopes[3] for slopes, _ in members]).astype(np.float32),
+            pieces=np.stack([np.stack(slopes[1:3]) for slopes, _ in members]).astype(np.float16),
             bias=np.stack([everybody + bias for _, bias in members]).astype(np.float32),
         ),
     )
+
+
+def _spread(columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each column."""
+    return columns.mean(axis=0), np.maximum(columns.std(axis=0), np.float32(1e-4))
 
 
 def _rarity(features: DialogueFeatures, side: int) -> NDArray[np.float32]:
@@ -162,7 +172,8 @@ def _fit_member(
     blocks: Sequence[_Block], target: Values, counts: Values, settings: RatingHeadSettings
 ) -> tuple[list[Values], Values]:
     """Slopes of each block in the features' own columns [., R], and the bias [R]."""
-    ridges = (settings.figure_ridge, settings.piece_ridge, settings.piece_ridge)
+    piece = settings.piece_ridge
+    ridges = (settings.figure_ridge, piece, piece, settings.state_ridge)
     parts = [
         _ridge(block.inputs, target, counts, ridge)
         for block, ridge in zip(blocks, ridges, strict=True)
@@ -187,6 +198,8 @@ def _fit_member(
 def _ridge(inputs: Values, target: Values, counts: Values, ridge: float) -> Values:
     """Weighted ridge slopes [D, R]; ratings that are missing in the same rows are solved together."""
     slopes = np.zeros((inputs.shape[1], target.shape[1]))
+    if not slopes.size:
+        return slopes
     known = np.isfinite(target)
     patterns: dict[bytes, list[int]] = {}
     for column in range(target.shape[1]):
@@ -226,6 +239,7 @@ def fit_notes(settings: RatingHeadSettings, rows: RatingRows) -> Mapping[str, ob
         "components": settings.components,
         "figure_ridge": settings.figure_ridge,
         "piece_ridge": settings.piece_ridge,
+        "state_ridge": settings.state_ridge,
         "shares": list(settings.shares),
         "seed": settings.seed,
         "fitted_rows": len(rows.groups),

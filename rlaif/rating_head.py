@@ -27,8 +27,8 @@ from rlaif.errors import EvaluatorError
 
 RATING_TENSORS, RATING_MANIFEST = "rating_head.safetensors", "rating_head.json"
 
-FIGURE_BOUND = 3.0
-"""Standardised figures beyond this many deviations say no more than this one."""
+BOUND = 3.0
+"""Standardised columns beyond this many deviations say no more than this one."""
 
 Values = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -36,33 +36,47 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingWeights:
-    """An ensemble of M members over F figures and B buckets a side, for R ratings.
+    """An ensemble of M members over F figures, S states and B buckets a side, for R ratings.
 
-    figure_mean, figure_scale: [F]. piece_scale: [sides, B], what a bucket counts before rows are
-    brought to length 1. figures: [M, F, R], pieces: [M, sides, B, R], bias: [M, R], all in points
-    of the ratings' own scale.
+    figure_mean, figure_scale: [F]; state_mean, state_scale: [S]. piece_scale: [sides, B], what a bucket counts before rows are
+    brought to length 1. figures: [M, F, R], states: [M, S, R], pieces: [M, sides, B, R], bias: [M, R],
+    all in points of the ratings' own scale.
     """
 
     figure_mean: Floats
     figure_scale: Floats
+    state_mean: Floats
+    state_scale: Floats
     piece_scale: Floats
     figures: Floats
+    states: Floats
     pieces: NDArray[np.float16]
     bias: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingHead:
-    """Weights with the names of what they predict."""
+    """Weights with the names of what they predict, and which reader's states they were fitted on."""
 
     names: tuple[str, ...]
+    reader: str
     weights: RatingWeights
 
     def predict(self, features: DialogueFeatures) -> tuple[Values, Values]:
-        """What a usual rater would give, and its spread over the ensemble; each [rows, ratings]."""
+        """What a usual rater would give, and its spread over the ensemble; each [rows, ratings].
+
+        Raises EvaluatorError when the features were read by another base model.
+        """
+        if features.reader != self.reader:
+            raise EvaluatorError(
+                f"the rating head was fitted on states of {self.reader!r}, and these are of "
+                f"{features.reader!r}; run `yogeiko evaluator fit` with the base model in use"
+            )
         own = self.weights
-        figures = standard_figures(features.figures, own.figure_mean, own.figure_scale)
+        figures = standardised(features.figures, own.figure_mean, own.figure_scale)
+        states = standardised(features.states, own.state_mean, own.state_scale)
         each = np.einsum("rf,mfn->mrn", figures, own.figures.astype(np.float64))
+        each += np.einsum("rs,msn->mrn", states, own.states.astype(np.float64))
         for side in range(len(SIDES)):
             pieces = unit_rows(features.pieces[side], own.piece_scale[side])
             each += np.stack([pieces @ one.astype(np.float64) for one in own.pieces[:, side]])
@@ -70,10 +84,10 @@ class RatingHead:
         return each.mean(axis=0), each.std(axis=0)
 
 
-def standard_figures(figures: Floats, mean: Floats, scale: Floats) -> Values:
-    """Figures in standard deviations, bounded, [rows, F]."""
-    standard = (figures.astype(np.float64) - mean) / scale
-    return np.clip(standard, -FIGURE_BOUND, FIGURE_BOUND)
+def standardised(columns: Floats, mean: Floats, scale: Floats) -> Values:
+    """Columns in standard deviations, bounded."""
+    standard = (columns.astype(np.float64) - mean) / scale
+    return np.clip(standard, -BOUND, BOUND)
 
 
 def unit_rows(pieces: csr_array, scale: Floats) -> csr_array:
@@ -94,6 +108,7 @@ def save_rating_head(folder: Path, head: RatingHead, about: Mapping[str, object]
         **about,
         **_expected(),
         "ratings": list(head.names),
+        "reader": head.reader,
         "sha256": file_sha256(folder / RATING_TENSORS),
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
@@ -113,7 +128,10 @@ def load_rating_head(folder: Path) -> tuple[RatingHead, dict[str, object]]:
         wrong = [key for key, value in expected.items() if manifest.get(key) != value]
         if not wrong:
             tensors = load_file(str(folder / RATING_TENSORS))
-            return RatingHead(names=names, weights=_checked(tensors, names)), manifest
+            weights = _checked(tensors, names)
+            return RatingHead(
+                names=names, reader=str(manifest["reader"]), weights=weights
+            ), manifest
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise EvaluatorError(
             f"{folder} holds no rating head ({error}); expected {RATING_TENSORS} and "
@@ -135,12 +153,16 @@ def _expected() -> dict[str, object]:
 
 def _checked(tensors: Mapping[str, Floats], names: Sequence[str]) -> RatingWeights:
     """Raises ValueError when a tensor is missing or has another shape."""
-    members, figures, ratings = len(tensors["bias"]), len(DIALOGUE_FIGURE_NAMES), len(names)
+    members, states = len(tensors["bias"]), len(tensors["state_mean"])
+    figures, ratings = len(DIALOGUE_FIGURE_NAMES), len(names)
     shapes = {
         "figure_mean": (figures,),
         "figure_scale": (figures,),
+        "state_mean": (states,),
+        "state_scale": (states,),
         "piece_scale": (len(SIDES), BUCKETS),
         "figures": (members, figures, ratings),
+        "states": (members, states, ratings),
         "pieces": (members, len(SIDES), BUCKETS, ratings),
         "bias": (members, ratings),
     }
@@ -149,8 +171,11 @@ def _checked(tensors: Mapping[str, Floats], names: Sequence[str]) -> RatingWeigh
     return RatingWeights(
         figure_mean=tensors["figure_mean"],
         figure_scale=tensors["figure_scale"],
+        state_mean=tensors["state_mean"],
+        state_scale=tensors["state_scale"],
         piece_scale=tensors["piece_scale"],
         figures=tensors["figures"],
+        states=tensors["states"],
         pieces=tensors["pieces"].astype(np.float16),
         bias=tensors["bias"],
     )

@@ -20,6 +20,7 @@ from rlaif.fit_rating_head import (
 from rlaif.rated_dialogues import RatedDialogue, rating_names
 from rlaif.rating_head import Values, save_rating_head
 from rlaif.rating_splits import RatingSplit, SplitPlan, make_splits
+from rlaif.token_means import TokenMeans
 
 _DRAWS = 500
 
@@ -30,6 +31,7 @@ class RatingHeadRun:
     itself says; `report` is told the stage and its share, 0 to 1."""
 
     data: Sequence[RatedDialogue]
+    reader: TokenMeans | None
     out: Path
     mark: FitMark
     about: Mapping[str, object]
@@ -49,9 +51,7 @@ def fit_kept_rating_head(run: RatingHeadRun) -> dict[str, object] | None:
     split = splits.get("unseen_raters")
     if split is None or not names:
         return None
-    features = dialogue_features(
-        run.data, lambda done: run.report("features of dialogues", done / len(run.data))
-    )
+    features = dialogue_features(run.data, run.reader, run.report)
     known = [*split.fit, *split.validation]
     rows = rating_rows([run.data[n] for n in known], names)
     head = fit_rating_head(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from app.clock import utc_now
 from app.commands.evaluator_agreement import agreement
+from app.commands.evaluator_rate import rate
 from app.commands.options import (
     Bar,
     card_option,
@@ -33,6 +34,7 @@ from rlaif.fit_evaluator import FitRun, fit_evaluator
 from rlaif.fit_heads import HeadSettings
 from rlaif.metrics import METRICS
 from rlaif.reviewed_replies import Reviews, list_reviewed
+from rlaif.token_means import TokenMeans
 from store.database import open_database
 
 
@@ -90,6 +92,7 @@ def fit(
             report=bar,
             reviews=_reviews(settings),
             evaluation_only=evaluation_only,
+            reader=TokenMeans(loaded),
         ),
     )
     bar.done(f"heads in {folder}")
@@ -146,6 +149,7 @@ def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> 
 
 
 command.add_command(agreement)
+command.add_command(rate)
 
 
 def _reviews(settings: Settings) -> Reviews:

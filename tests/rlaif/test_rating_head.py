@@ -33,6 +33,8 @@ from rlaif.rating_head import (
 )
 from rlaif.rating_head_run import RatingHeadRun, fit_kept_rating_head
 from rlaif.rating_splits import RatingSplit, SplitPlan, make_splits
+from rlaif.token_means import TokenMeans
+from tests.persona.tiny_model import tiny_loaded
 
 LICENCE = Licence(name="own", may_train=True, notice="")
 QUICK = RatingHeadSettings(members=3, components=20)
@@ -97,19 +99,19 @@ def test_figures_are_finite_and_bounded_whatever_a_chat_looks_like() -> None:
         replace(_dialogue(["あ", "い"]), messages=()),
         replace(_dialogue(["あ"]), messages=(Message(role="user", content="  "),)),
     ]
-    features = dialogue_features(chats)
+    features = dialogue_features(chats, None, _silent)
     assert features.figures.shape == (5, len(DIALOGUE_FIGURE_NAMES))
     assert np.isfinite(features.figures).all()
     # ln(10,001) = 9.21 for a turn of ten thousand characters is the largest thing that may happen.
     assert np.abs(features.figures).max() <= 10
-    again = dialogue_features(chats)
+    again = dialogue_features(chats, None, _silent)
     assert np.array_equal(features.figures, again.figures)
     assert (features.pieces[0] != again.pieces[0]).nnz == 0
 
 
 def test_each_side_has_its_own_figures() -> None:
     row = dialogue_features(
-        [_dialogue(["今日は暑い。", "暑いですね！", "本当に。", "海へ行きたい！"])]
+        [_dialogue(["今日は暑い。", "暑いですね！", "本当に。", "海へ行きたい！"])], None, _silent
     )
     figures = dict(zip(DIALOGUE_FIGURE_NAMES, row.figures[0].tolist(), strict=True))
     assert figures["rated_exclamation_share"] == 1.0
@@ -128,7 +130,7 @@ def test_deviations_leave_out_a_raters_habit() -> None:
 
 def test_the_six_ratings_of_unseen_raters_are_ranked_better_than_by_length() -> None:
     data, split = _planted(), _split("unseen_raters")
-    predictor = EmbeddedPredictor(QUICK, profiles=True)
+    predictor = EmbeddedPredictor(QUICK, None, profiles=True)
     found = predictor.predict(data, split, NAMES, _silent)
     assert found.values.shape == (len(split.test), 6)
     assert found.spread is not None
@@ -152,7 +154,9 @@ def test_ratings_of_test_rows_change_nothing() -> None:
     ]
     for profiles in (False, True):
         first, second = (
-            EmbeddedPredictor(QUICK, profiles=profiles).predict(some, split, NAMES, _silent).values
+            EmbeddedPredictor(QUICK, None, profiles=profiles)
+            .predict(some, split, NAMES, _silent)
+            .values
             for some in (data, altered)
         )
         assert np.array_equal(first, second)
@@ -161,8 +165,8 @@ def test_ratings_of_test_rows_change_nothing() -> None:
 def test_without_profiles_a_dialogue_is_judged_by_itself() -> None:
     data, split = _planted(), _split("unseen_raters")
     fewer = replace(split, test=split.test[:3])
-    whole = EmbeddedPredictor(QUICK, profiles=False).predict(data, split, NAMES, _silent)
-    few = EmbeddedPredictor(QUICK, profiles=False).predict(data, fewer, NAMES, _silent)
+    whole = EmbeddedPredictor(QUICK, None, profiles=False).predict(data, split, NAMES, _silent)
+    few = EmbeddedPredictor(QUICK, None, profiles=False).predict(data, fewer, NAMES, _silent)
     assert few.values == pytest.approx(whole.values[:3])
 
 
@@ -182,7 +186,7 @@ def test_ratings_may_be_missing_but_not_all_of_them() -> None:
         replace(one, ratings={"interest": one.ratings["interest"]} if n % 2 else one.ratings)
         for n, one in enumerate(_planted())
     ]
-    features = dialogue_features(data)
+    features = dialogue_features(data, None, _silent)
     head = fit_rating_head(features, rating_rows(data, ["interest", "pleasure"]), QUICK)
     assert np.isfinite(head.predict(features)[0]).all()
     with pytest.raises(EvaluatorError, match="0 dialogues to fit on are rated for trust"):
@@ -194,21 +198,21 @@ def test_data_for_evaluation_only_are_fitted_on_with_the_holders_word_alone() ->
     data = [replace(one, licence=barred) for one in _planted()]
     split = _split("unseen_raters")
     with pytest.raises(DataError, match="closed"):
-        EmbeddedPredictor(QUICK, profiles=True).predict(data, split, NAMES, _silent)
-    allowed = EmbeddedPredictor(QUICK, profiles=True, evaluation_only=True)
+        EmbeddedPredictor(QUICK, None, profiles=True).predict(data, split, NAMES, _silent)
+    allowed = EmbeddedPredictor(QUICK, None, profiles=True, evaluation_only=True)
     assert np.isfinite(allowed.predict(data, split, NAMES, _silent).values).all()
 
 
 @cache
 def _head() -> RatingHead:
     data = _planted()
-    return fit_rating_head(dialogue_features(data), rating_rows(data, NAMES), QUICK)
+    return fit_rating_head(dialogue_features(data, None, _silent), rating_rows(data, NAMES), QUICK)
 
 
 def test_a_head_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     save_rating_head(tmp_path, _head(), {"licence": "CC BY-SA 4.0"})
     again, manifest = load_rating_head(tmp_path)
-    features = dialogue_features(_planted()[:5])
+    features = dialogue_features(_planted()[:5], None, _silent)
     assert np.array_equal(again.predict(features)[0], _head().predict(features)[0])
     assert again.names == NAMES
     assert manifest["licence"] == "CC BY-SA 4.0"
@@ -234,6 +238,7 @@ def test_an_altered_head_is_refused(tmp_path: Path, damage: str) -> None:
 def test_a_kept_head_says_what_it_reached_on_raters_put_aside(tmp_path: Path) -> None:
     run = RatingHeadRun(
         data=_planted(),
+        reader=None,
         out=tmp_path,
         mark=FitMark(licences=("closed",)),
         about={"licence": "own"},
@@ -255,6 +260,7 @@ def test_a_kept_head_says_what_it_reached_on_raters_put_aside(tmp_path: Path) ->
 def test_data_that_name_nobody_give_no_kept_head(tmp_path: Path) -> None:
     run = RatingHeadRun(
         data=[replace(one, rater="", system="") for one in _planted()],
+        reader=None,
         out=tmp_path,
         mark=FitMark(),
         about={},
@@ -263,3 +269,29 @@ def test_data_that_name_nobody_give_no_kept_head(tmp_path: Path) -> None:
     )
     assert fit_kept_rating_head(run) is None
     assert not (tmp_path / RATING_MANIFEST).exists()
+
+
+def test_token_means_are_of_each_side_and_of_no_other_row() -> None:
+    loaded = tiny_loaded()
+    reader = TokenMeans(loaded)
+    one, swapped = _dialogue(["海", "山"]), _dialogue(["山", "海"])
+    silent = replace(one, messages=one.messages[:1])
+    rows = reader.read([one, swapped, silent], lambda done: None)
+    half = reader.width // 2
+    assert np.array_equal(rows[0, :half], rows[1, half:])
+    assert not rows[2, half:].any()
+    ids = loaded.tokenizer.encode("海", add_special_tokens=False)
+    expected = loaded.model.get_input_embeddings().weight[ids].detach().float().mean(0).numpy()
+    assert rows[0, :half] == pytest.approx(expected, abs=1e-6)
+    assert np.array_equal(reader.read([silent], lambda done: None)[0], rows[2])
+
+
+def test_a_head_refuses_what_another_base_model_read() -> None:
+    data = _planted()[:60]
+    reader = TokenMeans(tiny_loaded())
+    head = fit_rating_head(
+        dialogue_features(data, reader, _silent), rating_rows(data, NAMES), QUICK
+    )
+    assert np.isfinite(head.predict(dialogue_features(data[:2], reader, _silent))[0]).all()
+    with pytest.raises(EvaluatorError, match="fitted on states of 'token means"):
+        head.predict(dialogue_features(data[:2], None, _silent))
