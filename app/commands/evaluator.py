@@ -11,6 +11,7 @@ from app.commands.evaluator_asked import asked
 from app.commands.evaluator_attribute import attribute
 from app.commands.evaluator_fit import fit
 from app.commands.evaluator_injections import injections
+from app.commands.evaluator_rate import rate
 from app.commands.evaluator_report import report
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card, existing_heads, load_base
@@ -77,4 +78,5 @@ command.add_command(asked)
 command.add_command(attribute)
 command.add_command(fit)
 command.add_command(injections)
+command.add_command(rate)
 command.add_command(report)
