@@ -5,7 +5,7 @@ layers that get LoRA are copies, and the layers above them and the output head a
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
@@ -15,15 +15,14 @@ from persona.base_model import LoadedModel
 from persona.feature_dropout import use_feature_dropout
 from persona.sft import TARGET_MODULES, keep_trainable
 from rlaif.errors import EvaluatorError
-from rlaif.sft_settings import RegressorSettings
+from rlaif.sft_settings import Pooled, RegressorSettings
 from rlaif.sft_texts import Reading, Seat
 
-SEATS: tuple[tuple[Seat, ...], ...] = (
-    (Seat.RATED, Seat.REPLY),
-    (Seat.RATER,),
-    (Seat.REPLY,),
-)
-"""Whose tokens are averaged, one after the other: the rated one's, the rater's, the last reply's."""
+_SEATS: Mapping[Pooled, tuple[Seat, ...]] = {
+    "rated": (Seat.RATED, Seat.REPLY),
+    "rater": (Seat.RATER,),
+    "reply": (Seat.REPLY,),
+}
 
 
 class Encoder(nn.Module):
@@ -49,7 +48,8 @@ class Encoder(nn.Module):
                 "there are"
             )
         frozen = max(0, read - settings.layers_trained)
-        self.width = int(inner.config.hidden_size)
+        self._groups = tuple(_SEATS[name] for name in settings.pooled)
+        self.features = len(self._groups) * int(inner.config.hidden_size)
         self._device = next(inner.parameters()).device
         self._room = settings.kept_tokens
         self._kept: dict[tuple[int, ...], torch.Tensor] = {}
@@ -58,7 +58,7 @@ class Encoder(nn.Module):
         self.trained = _with_lora(inner, layers[frozen:read], frozen, loaded, settings)
 
     def forward(self, readings: Sequence[Reading]) -> torch.Tensor:
-        """[readings, 3 * width] fp32: means over the tokens of each group of `SEATS`.
+        """[readings, features] fp32: means over the tokens of whom the settings name.
 
         Readings of the same tokens are one pass. Texts are never padded, so a figure does not
         depend on its neighbours.
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
         for one in readings:
             if one.ids not in hidden:
                 hidden[one.ids] = self._states(one.ids)
-        return torch.stack([_pooled(hidden[one.ids], one.seats) for one in readings])
+        return torch.stack([_pooled(hidden[one.ids], one.seats, self._groups) for one in readings])
 
     def _states(self, ids: tuple[int, ...]) -> torch.Tensor:
         """Hidden states above the trained layers, [tokens, width] fp32."""
@@ -139,11 +139,13 @@ def _with_lora(
     return model
 
 
-def _pooled(states: torch.Tensor, seats: Sequence[int]) -> torch.Tensor:
+def _pooled(
+    states: torch.Tensor, seats: Sequence[int], groups: Sequence[tuple[Seat, ...]]
+) -> torch.Tensor:
     """Means of the rows of each group, one after the other; zeros for a group without tokens."""
     of = torch.tensor(seats, device=states.device)
     parts = []
-    for group in SEATS:
+    for group in groups:
         own = torch.isin(of, torch.tensor([int(seat) for seat in group], device=states.device))
         parts.append(own.float() @ states / own.sum().clamp_min(1))
     return torch.cat(parts)

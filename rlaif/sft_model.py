@@ -17,7 +17,7 @@ from torch import nn
 
 from persona.base_model import LoadedModel
 from rlaif.metrics import METRIC_KEYS
-from rlaif.sft_encoder import SEATS, Encoder
+from rlaif.sft_encoder import Encoder
 from rlaif.sft_settings import RegressorSettings
 from rlaif.sft_texts import Reading
 
@@ -38,7 +38,7 @@ class Regressor(nn.Module):
     def __init__(self, loaded: LoadedModel, settings: RegressorSettings) -> None:
         super().__init__()
         self.encoder = Encoder(loaded, settings)
-        features = len(SEATS) * self.encoder.width
+        features = self.encoder.features
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
         self.weight = nn.Parameter(torch.zeros(settings.members, features, len(METRIC_KEYS)))

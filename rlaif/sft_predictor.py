@@ -27,10 +27,12 @@ OUTSIDE_SAMPLE = "outside the sample that was read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictorSettings:
-    """What a fit per split may cost. `evaluation_only`: the holder lets it be fitted on data that
-    came for evaluation only."""
+    """How a regressor of whole dialogues is fitted, and what a fit per split may cost.
+    `evaluation_only`: the holder lets it be fitted on data that came for evaluation only."""
 
-    regressor: RegressorSettings = field(default_factory=RegressorSettings)
+    regressor: RegressorSettings = field(
+        default_factory=lambda: RegressorSettings(pooled=("rated",))
+    )
     rows: RowBudget = field(default_factory=RowBudget)
     bounds: TrainingBounds = field(default_factory=TrainingBounds)
     evaluation_only: bool = False

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Target = Literal["raw", "within"]
+Pooled = Literal["rated", "rater", "reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,10 @@ class RegressorSettings:
     middle says ranked people's ratings best. layers_trained: at most so many of these, the topmost,
     carry LoRA, 0 for none; all below are frozen, and what they make of a text is kept for up to
     kept_tokens tokens.
+
+    pooled: whose tokens are averaged, each mean a part of the head's input: all that the rated one
+    said, what the rater said, the last reply by itself. For whole dialogues the rated one's alone
+    did best; a fault of one reply needs the reply.
 
     target: `raw`, the ratings as given; `within`, each as a deviation from its rater's own mean.
     fault_share: what replies spoilt on purpose weigh in each rated impression, relative to its
@@ -31,10 +36,11 @@ class RegressorSettings:
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.05
+    pooled: tuple[Pooled, ...] = ("rated", "rater", "reply")
     target: Target = "within"
     fault_share: float = 0.3
     members: int = 4
-    ridges: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0)
+    ridges: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
     learning_rate: float = 3e-4
     head_learning_rate: float = 3e-5
     warmup_steps: int = 8
@@ -51,6 +57,8 @@ class RegressorSettings:
                 f"layers_trained is {self.layers_trained}; "
                 f"expected at most layers_read, {self.layers_read}"
             )
+        if not self.pooled:
+            raise ValueError("pooled is empty; expected some of rated, rater, reply")
         if min(self.members, self.batch_dialogues, self.epochs, self.steps_between) < 1:
             raise ValueError(
                 "members, batch_dialogues, epochs and steps_between are "

@@ -52,6 +52,14 @@ def test_the_cut_base_says_what_the_whole_one_says(trained: int) -> None:
         torch.testing.assert_close(encoder([READING])[0], wanted)
 
 
+def test_only_those_are_averaged_who_are_named() -> None:
+    every = Encoder(tiny_loaded(), RegressorSettings(layers_read=2)).eval()([READING])
+    settings = RegressorSettings(layers_read=2, pooled=("reply", "rated"))
+    some = Encoder(tiny_loaded(), settings).eval()([READING])
+    assert every.shape == (1, 96)
+    torch.testing.assert_close(some[0], torch.cat([every[0, 64:], every[0, :32]]))
+
+
 def test_the_base_stays_as_it_is_and_only_lora_learns() -> None:
     loaded = tiny_loaded()
     before = {name: tensor.clone() for name, tensor in loaded.model.state_dict().items()}
