@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from app.composition import chosen_card, existing_heads
 from app.errors import SettingsError
 from app.night_models import NightModels
 from app.rated_choice import RatedChoice, load_rated
-from app.settings import load_settings
+from app.settings import EvaluatorName, load_settings
 from persona.card import Card
 from rlaif.embedded_heads import reviews_until
 from rlaif.evaluator_predictor import EvaluatorPredictor
@@ -17,17 +19,24 @@ from rlaif.judge_evaluator import JudgeEvaluator
 from rlaif.judge_preset_names import PRESET_NAMES
 from rlaif.measurement_cache import MeasurementCache
 from rlaif.rated_dialogues import RatedDialogue
+from rlaif.trivial_baselines import HabitPredictor
 
-USUAL_DIALOGUES: Mapping[str, int] = {
+_NAME: TypeAdapter[EvaluatorName] = TypeAdapter(EvaluatorName)
+
+HABIT = "habit"
+"""No evaluator at all: the means of raters, to see what a split leaks."""
+
+USUAL_DIALOGUES: Mapping[str, int | None] = {
     "embedded": 600,
     "information": 600,
     "fed": 100,
     "zero-shot": 100,
     "judge": 40,
     **{f"judge:{preset}": 40 for preset in PRESET_NAMES},
+    HABIT: None,
 }
-"""Names, and how many dialogues a report looks at unless told otherwise: about twenty minutes of two
-cores."""
+"""Names, and how many dialogues a report looks at unless told otherwise, None for all: about twenty
+minutes of two cores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,36 +61,34 @@ class EvaluatorWish:
 
 
 def choose_evaluator(wish: EvaluatorWish, data: str, format_name: str | None) -> Chosen:
-    """Make the evaluator, as the night's gate would be made, and read what it is measured on.
+    """Make the evaluator, as a night would, and read what it is measured on.
 
     Reviews that its heads were fitted on are left out. Raises SettingsError, DataError or
     EvaluatorError naming what is missing.
     """
-    settings = load_settings(wish.home, {"night": _of_night(wish.name)})
+    if wish.name not in USUAL_DIALOGUES:
+        known = ", ".join(USUAL_DIALOGUES)
+        raise SettingsError(f"--evaluator is {wish.name!r}; expected one of {known}")
+    kind, _, preset = wish.name.partition(":")
+    flags: dict[str, object] = {"night": {"judge_preset": preset}} if preset else {}
+    settings = load_settings(wish.home, flags)
     learnt = reviews_until(existing_heads(settings)) if wish.name == "embedded" else None
     rated = load_rated(settings, RatedChoice(data=data, format=format_name, learnt_until=learnt))
     own = chosen_card(settings, wish.card)
-    evaluator = NightModels(settings, own).gate_evaluator()
-    folder = settings.cache_folder / "evaluator_reports"
+    if wish.name == HABIT:
+        subject = Subject(
+            predictor=HabitPredictor(), unit="points", evaluator=None, pair_judge=None
+        )
+        cache = MeasurementCache(None, subject.predictor.id, "replies")
+        return Chosen(subject=subject, card=own, data=rated, cache=cache)
+    evaluator = NightModels(settings, own).evaluator(_NAME.validate_python(kind))
     personal = any(one.personal for one in rated)
-    cache = MeasurementCache(None if personal else folder, evaluator.id, "replies")
-    return Chosen(
-        subject=Subject(
-            predictor=EvaluatorPredictor(evaluator, cache, wish.replies),
-            unit="scale",
-            evaluator=evaluator,
-            pair_judge=evaluator if isinstance(evaluator, JudgeEvaluator) else None,
-        ),
-        card=own,
-        data=rated,
-        cache=cache,
+    folder = None if personal else settings.cache_folder / "evaluator_reports"
+    cache = MeasurementCache(folder, evaluator.id, "replies")
+    subject = Subject(
+        predictor=EvaluatorPredictor(evaluator, cache, wish.replies),
+        unit="scale",
+        evaluator=evaluator,
+        pair_judge=evaluator if isinstance(evaluator, JudgeEvaluator) else None,
     )
-
-
-def _of_night(name: str) -> dict[str, object]:
-    """Settings under which the night's gate is the evaluator of this name. Raises SettingsError."""
-    if name not in USUAL_DIALOGUES:
-        known = ", ".join(USUAL_DIALOGUES)
-        raise SettingsError(f"--evaluator is {name!r}; expected one of {known}")
-    kind, _, preset = name.partition(":")
-    return {"gate_evaluator": kind, **({"judge_preset": preset} if preset else {})}
+    return Chosen(subject=subject, card=own, data=rated, cache=cache)

@@ -13,6 +13,7 @@ import numpy as np
 from persona.query_reading import bigrams, letters
 from rlaif.agreement_statistics import Floats
 from rlaif.rated_dialogues import RatedDialogue
+from rlaif.rating_predictor import Predictions
 from rlaif.rating_splits import RatingSplit
 
 BaselineName = Literal["length", "last_length", "distinct_2", "rater_habit", "system_fame"]
@@ -66,3 +67,22 @@ def _means(
     usual = sum(everyone) / len(everyone) if everyone else 0.0
     means = {key: sum(ratings) / len(ratings) for key, ratings in given.items() if key}
     return np.array([means.get(whose(one), usual) for one in asked], dtype=np.float64)
+
+
+class HabitPredictor:
+    """Says of every dialogue what its rater gave elsewhere: nothing but the leak of a split."""
+
+    id = "habit-1"
+    learns = True
+
+    def predict(
+        self,
+        data: Sequence[RatedDialogue],
+        split: RatingSplit,
+        names: Sequence[str],
+        report: Callable[[str, float], None],
+    ) -> Predictions:
+        """Predict `split.test` in the ratings' points, without a look at what was said."""
+        columns = [rating_baselines(data, split, name)[0] for name in names]
+        report("means of raters", 1.0)
+        return Predictions(values=np.stack(columns, axis=1), spread=None, unscored={})

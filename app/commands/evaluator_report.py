@@ -47,7 +47,7 @@ class _Asked(TypedDict):
     "--evaluator",
     default="embedded",
     show_default=True,
-    help="Who is reported on: embedded, information, fed, zero-shot, judge, or judge:PRESET.",
+    help="Who is reported on: embedded, information, fed, zero-shot, judge, judge:PRESET, or habit.",
 )
 @click.option(
     "--replies",

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.commands.evaluator import command
+from app.settings import load_settings
+from rlaif.embedded_heads import SHIPPED_HEADS, evaluator_id_on_disk
 from rlaif.metrics import METRIC_KEYS
 from tests.rlaif.judge_server import Answer, Judge, compare_answer, judge_server
 
@@ -105,3 +108,26 @@ def test_who_cannot_be_reported_on_is_one_sentence(tmp_path: Path, name: str, wo
     assert told.exit_code == 1
     assert words in str(told.exception)
     assert not (tmp_path / "evaluator_reports").exists()
+
+
+def test_habit_is_reported_without_a_model(tmp_path: Path) -> None:
+    call = ["report", "--data", str(_data(tmp_path)), "--home", str(tmp_path), "--draws", "100"]
+    told = CliRunner().invoke(command, [*call, "--evaluator", "habit"])
+    assert told.exit_code == 0, told.output
+    assert re.search(r"^unseen raters +–", told.stdout, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_shipped_evaluator_is_the_one_that_is_reported_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    models = os.environ.get("YOGEIKO_TEST_MODELS") or load_settings(None).models_folder
+    (home / "models").symlink_to(models)
+    call = ["report", "--data", str(_data(tmp_path)), "--home", str(home), "--draws", "100"]
+    told = CliRunner().invoke(command, [*call, "--dialogues", "12", "--faults", "2", "--json"])
+    assert told.exit_code == 0, told.output
+    facts = json.loads(told.stdout)
+    assert facts["manifest"]["evaluator"] == evaluator_id_on_disk(SHIPPED_HEADS)
+    assert facts["used"] == 12
+    assert facts["impressions"]["columns"] == 12
+    assert facts["faults"]["figures"]["dull"]["faults"] == 2

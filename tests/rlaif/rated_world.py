@@ -1,7 +1,7 @@
 """Made-up people who rate each other: with habits of their own, and with something to notice."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,37 +78,3 @@ class Noticing:
     ) -> Predictions:
         seen = [[marks_of(data[n])] * len(names) for n in split.test]
         return Predictions(values=np.array(seen), spread=None, unscored={})
-
-
-@dataclass
-class Leaking:
-    """Predicts by who rated: the mean of what they gave elsewhere. Never reads a word."""
-
-    id: str = "leaking-1"
-    learns: bool = True
-
-    def predict(
-        self,
-        data: Sequence[RatedDialogue],
-        split: RatingSplit,
-        names: Sequence[str],
-        report: Callable[[str, float], None],
-    ) -> Predictions:
-        means = {name: _means([data[n] for n in split.fit], name) for name in names}
-        rng = np.random.default_rng(0)
-        usual = {name: float(np.mean(list(own.values()))) for name, own in means.items()}
-        values = [
-            [
-                means[name].get(data[n].rater, usual[name] + 0.1 * float(rng.normal()))
-                for name in names
-            ]
-            for n in split.test
-        ]
-        return Predictions(values=np.array(values), spread=None, unscored={})
-
-
-def _means(rows: Sequence[RatedDialogue], name: str) -> Mapping[str, float]:
-    given: dict[str, list[float]] = {}
-    for one in rows:
-        given.setdefault(one.rater, []).append(one.ratings[name])
-    return {rater: float(np.mean(own)) for rater, own in given.items()}

@@ -1,10 +1,11 @@
 """The report tells noticing from habit, chance from skill, and counts one opinion once."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from persona.card import SHIPPED_CARD, Card, load_card
@@ -21,10 +22,11 @@ from rlaif.evaluator_report_files import write_report
 from rlaif.evaluator_report_split import Drawing, SplitReport, split_report
 from rlaif.measurement_cache import MeasurementCache
 from rlaif.rated_dialogues import RatedDialogue
-from rlaif.rating_predictor import RatingPredictor
-from rlaif.rating_splits import SPLITS, SplitPlan, make_splits
+from rlaif.rating_predictor import Predictions, RatingPredictor
+from rlaif.rating_splits import SPLITS, RatingSplit, SplitPlan, make_splits
+from rlaif.trivial_baselines import HabitPredictor
 from tests.rlaif.night_kit import FixedEvaluator
-from tests.rlaif.rated_world import LICENCE, NAMES, Leaking, Noticing, permuted, rated_world, talk
+from tests.rlaif.rated_world import LICENCE, NAMES, Noticing, permuted, rated_world, talk
 
 PLAN = ReportPlan(drawing=Drawing(draws=100), fault_contexts=0, order_pairs=0)
 
@@ -44,22 +46,49 @@ def _report(
 
 
 def test_habit_of_raters_shines_on_the_random_split_alone(card: Card) -> None:
-    made, splits = _report(rated_world(), Leaking(), card)
+    made, splits = _report(rated_world(), HabitPredictor(), card)
     assert tuple(splits) == SPLITS
-    random, honest = splits["random"].mean.rho, splits["unseen_raters"].mean.rho
-    within = splits["unseen_raters_within"].mean.rho
-    assert random is not None
-    assert honest is not None
-    assert within is not None
-    assert random.low > 0.4
-    assert honest.low < 0 < honest.high
-    assert within.low < 0 < within.high
-    # The report says by itself what was behind it.
-    habit = splits["random"].mean.baselines["rater_habit"]
-    assert habit is not None
-    assert habit.value == pytest.approx(random.value, abs=0.05)
-    assert splits["unseen_raters"].mean.baselines["rater_habit"] is None
+    for name in ("random", "within_system"):
+        leaked = splits[name].mean.rho
+        assert leaked is not None
+        assert leaked.low > 0.3, name
+    # Nothing is known of a new rater, and nothing is left of a known one's deviations.
+    assert splits["unseen_raters"].mean.rho is None
+    assert splits["unseen_raters_within"].mean.rho is None
+    # Every report says by itself what is behind such a figure.
+    assert splits["random"].mean.baselines["rater_habit"] == splits["random"].mean.rho
     assert made.learns
+
+
+@dataclass(frozen=True)
+class _Both:
+    """Knows the rater's habit, else guesses: what a large model does with names and turns of phrase."""
+
+    id: str = "both-1"
+    learns: bool = True
+
+    def predict(
+        self,
+        data: Sequence[RatedDialogue],
+        split: RatingSplit,
+        names: Sequence[str],
+        report: Callable[[str, float], None],
+    ) -> Predictions:
+        known = HabitPredictor().predict(data, split, names, report).values
+        guesses = 0.3 * np.random.default_rng(0).normal(size=known.shape)
+        return Predictions(values=known + guesses, spread=None, unscored={})
+
+
+def test_a_leaky_predictor_drops_to_nothing_on_unseen_raters_and_within_them(card: Card) -> None:
+    _, splits = _report(rated_world(), _Both(), card)
+    leaked = splits["random"].mean.rho
+    assert leaked is not None
+    assert leaked.low > 0.4
+    for name in ("unseen_raters", "unseen_raters_within"):
+        honest = splits[name].mean.rho
+        assert honest is not None
+        assert honest.low < 0 < honest.high, name
+        assert honest.high < leaked.low, name
 
 
 def test_noticing_stands_on_every_split_and_best_within_raters(card: Card) -> None:
@@ -83,16 +112,16 @@ def test_noticing_stands_on_every_split_and_best_within_raters(card: Card) -> No
 
 def test_dealt_out_ratings_leave_nothing() -> None:
     found = []
-    for seed in range(20):
+    for seed in range(12):
         data = permuted(rated_world(), seed)
         split = next(s for s in make_splits(data, SplitPlan()) if s.name == "unseen_raters_within")
         predictions = Noticing().predict(data, split, NAMES, lambda _stage, _share: None)
         mean = split_report(data, split, predictions, NAMES, "any", Drawing(draws=100)).mean
         assert mean.rho is not None
         found.append(mean.rho)
-    # Of 95 % intervals 19 of 20 are expected to hold what is true.
-    assert sum(one.low <= 0 <= one.high for one in found) >= 16
-    assert abs(sum(one.value for one in found) / len(found)) < 0.06
+    # Of 95 % intervals 11.4 of 12 are expected to hold what is true.
+    assert sum(one.low <= 0 <= one.high for one in found) >= 9
+    assert abs(sum(one.value for one in found) / len(found)) < 0.08
 
 
 def test_two_columns_of_one_opinion_count_once(card: Card) -> None:
