@@ -1,10 +1,11 @@
 """The embedded evaluator's rating head as a predictor of people's ratings, fitted for each split."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rlaif.dialogue_features import DialogueFeatures, dialogue_features
+from rlaif.dialogue_features import DIALOGUE_FEATURE_VERSION, DialogueFeatures, dialogue_features
 from rlaif.errors import EvaluatorError
 from rlaif.evaluation_only import require_fitting
 from rlaif.fit_rating_head import RatingHeadSettings, fit_rating_head, rating_rows
@@ -47,8 +48,11 @@ class EmbeddedPredictor:
 
     @property
     def id(self) -> str:
-        """Names the kind of head; each split has its own weights."""
-        return "embedded-ratings-profiles" if self._profiles else "embedded-ratings"
+        """Changes with whatever changes a prediction; each split has its own weights."""
+        reader = "" if self._reader is None else self._reader.identity
+        content = f"{DIALOGUE_FEATURE_VERSION} {self._settings} {self._profiles} {reader}"
+        mark = "profiles-" if self._profiles else ""
+        return f"embedded-ratings-{mark}{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
     def predict(
         self,

@@ -21,7 +21,8 @@ Values = NDArray[np.float64]
 
 _SCARCE_RATER = 2.0
 """Ratings by which a rater's mean is drawn towards everybody's."""
-_FEWEST = 10
+FEWEST_ROWS = 10
+"""Rated dialogues without which nothing is fitted to a rating."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +96,9 @@ def fit_rating_head(
     Raises EvaluatorError when a rating has too few rows.
     """
     for name, count in zip(rows.names, np.isfinite(rows.ratings).sum(axis=0), strict=True):
-        if count < _FEWEST:
+        if count < FEWEST_ROWS:
             raise EvaluatorError(
-                f"{count} dialogues to fit on are rated for {name}; expected at least {_FEWEST}: "
+                f"{count} dialogues to fit on are rated for {name}; expected at least {FEWEST_ROWS}: "
                 "give more data, or leave that rating out"
             )
     target = deviations(rows)
@@ -222,7 +223,7 @@ def _gain(predicted: Values, target: Values, left_out: NDArray[np.bool_]) -> tup
     gain, bias = np.zeros(target.shape[1]), np.zeros(target.shape[1])
     for column in range(target.shape[1]):
         rows = left_out & np.isfinite(target[:, column])
-        if int(rows.sum()) < _FEWEST:
+        if int(rows.sum()) < FEWEST_ROWS:
             rows = np.isfinite(target[:, column])
         x, y = predicted[rows, column], target[rows, column]
         slope = float(np.cov(x, y)[0, 1] / max(float(x.var()), 1e-12))

@@ -1,5 +1,6 @@
 """The rating head that is kept beside the heads: fitted on some raters, measured on the others."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from rlaif.agreement_statistics import Places, RatingPairs, interval, redraw, sp
 from rlaif.dialogue_features import dialogue_features
 from rlaif.evaluation_only import FitMark
 from rlaif.fit_rating_head import (
+    FEWEST_ROWS,
     RatingHeadSettings,
     deviations,
     fit_notes,
@@ -18,7 +20,7 @@ from rlaif.fit_rating_head import (
     rating_rows,
 )
 from rlaif.rated_dialogues import RatedDialogue, rating_names
-from rlaif.rating_head import Values, save_rating_head
+from rlaif.rating_head import RATING_MANIFEST, Values, save_rating_head
 from rlaif.rating_splits import RatingSplit, SplitPlan, make_splits
 from rlaif.token_means import TokenMeans
 
@@ -43,16 +45,20 @@ def fit_kept_rating_head(run: RatingHeadRun) -> dict[str, object] | None:
     """Fit on the raters of the split `unseen_raters`, measure on those put aside, write; return what
     the manifest says.
 
-    None when the data name too few raters to put some aside. Raises EvaluatorError when there is too
-    little to fit on.
+    None, and no head in the folder, when the data name too few raters to put some aside, or too few
+    of their dialogues are left. Ratings that too few of these carry are left out.
     """
-    names = rating_names(run.data)
+    (run.out / RATING_MANIFEST).unlink(missing_ok=True)
     splits = {split.name: split for split in make_splits(run.data, SplitPlan())}
     split = splits.get("unseen_raters")
-    if split is None or not names:
+    if split is None:
+        return None
+    known = [*split.fit, *split.validation]
+    counts = Counter(name for n in known for name in run.data[n].ratings)
+    names = [name for name in rating_names(run.data) if counts[name] >= FEWEST_ROWS]
+    if not names:
         return None
     features = dialogue_features(run.data, run.reader, run.report)
-    known = [*split.fit, *split.validation]
     rows = rating_rows([run.data[n] for n in known], names)
     head = fit_rating_head(
         features.rows(known), rows, run.settings, lambda share: run.report("rating head", share)

@@ -257,9 +257,17 @@ def test_a_kept_head_says_what_it_reached_on_raters_put_aside(tmp_path: Path) ->
     assert 0.3 < low < value < high
 
 
-def test_data_that_name_nobody_give_no_kept_head(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [[replace(one, rater="", system="") for one in _planted()], list(_planted()[::14][:8])],
+    ids=["nobody named", "too few"],
+)
+def test_data_that_teach_nothing_leave_no_kept_head(
+    tmp_path: Path, data: list[RatedDialogue]
+) -> None:
+    save_rating_head(tmp_path, _head(), {})
     run = RatingHeadRun(
-        data=[replace(one, rater="", system="") for one in _planted()],
+        data=data,
         reader=None,
         out=tmp_path,
         mark=FitMark(),
@@ -295,3 +303,14 @@ def test_a_head_refuses_what_another_base_model_read() -> None:
     assert np.isfinite(head.predict(dialogue_features(data[:2], reader, _silent))[0]).all()
     with pytest.raises(EvaluatorError, match="fitted on states of 'token means"):
         head.predict(dialogue_features(data[:2], None, _silent))
+
+
+def test_another_way_of_predicting_has_another_id() -> None:
+    ways = [
+        EmbeddedPredictor(QUICK, None, profiles=False),
+        EmbeddedPredictor(QUICK, None, profiles=True),
+        EmbeddedPredictor(replace(QUICK, figure_ridge=1.0), None, profiles=False),
+        EmbeddedPredictor(QUICK, TokenMeans(tiny_loaded()), profiles=False),
+    ]
+    assert len({way.id for way in ways}) == 4
+    assert EmbeddedPredictor(QUICK, None, profiles=True).id == ways[1].id
