@@ -130,9 +130,6 @@ def split_report(
     figures = [_beside(drawn[name]) for name in names]
     ps = {name: p for name in names if (p := _p(drawn[name])) is not None}
     corrected = holm(ps)
-    calibrations = [
-        None if split.centred_by else _calibration(table, at, unit) for at in range(len(names))
-    ]
     known = [(n, one.rho.value) for n, one in enumerate(figures) if one.rho is not None]
     return SplitReport(
         name=split.name,
@@ -153,7 +150,7 @@ def split_report(
                 p=ps.get(name),
                 p_corrected=corrected.get(name),
                 published=published(METRICS_OF_RATING.get(name, ())),
-                calibration=calibrations[at],
+                calibration=None if split.centred_by else _calibration(table, at, unit),
             )
             for at, name in enumerate(names)
         ),
