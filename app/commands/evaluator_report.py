@@ -11,7 +11,14 @@ from typing import TypedDict, Unpack
 import click
 
 from app.clock import utc_now
-from app.commands.options import Bar, card_option, home_option, json_option, print_json
+from app.commands.options import (
+    Bar,
+    card_option,
+    evaluation_only_option,
+    home_option,
+    json_option,
+    print_json,
+)
 from app.commands.rated_options import rated_data_options
 from app.evaluator_choice import USUAL_DIALOGUES, EvaluatorWish, choose_evaluator
 from app.rated_choice import BLIND_REVIEWS, REVIEWS
@@ -39,6 +46,7 @@ class _Asked(TypedDict):
     card: Path | None
     home: Path | None
     as_json: bool
+    evaluation_only: bool
 
 
 @click.command("report")
@@ -47,7 +55,7 @@ class _Asked(TypedDict):
     "--evaluator",
     default="embedded",
     show_default=True,
-    help="Who is reported on: embedded, information, fed, zero-shot, judge, judge:PRESET, or habit.",
+    help=f"Who is reported on: {', '.join(USUAL_DIALOGUES)}.",
 )
 @click.option(
     "--replies",
@@ -83,6 +91,7 @@ class _Asked(TypedDict):
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for report.json, report.md, report.png. [default: evaluator_reports/ in the home]",
 )
+@evaluation_only_option
 @card_option
 @home_option
 @json_option
@@ -103,7 +112,11 @@ def report(**asked: Unpack[_Asked]) -> None:
     )
     bar("reading the data and loading the evaluator", 0.0)
     wish = EvaluatorWish(
-        name=name, replies=asked["replies"], home=asked["home"], card=asked["card"]
+        name=name,
+        replies=asked["replies"],
+        evaluation_only=asked["evaluation_only"],
+        home=asked["home"],
+        card=asked["card"],
     )
     chosen = choose_evaluator(wish, asked["data"], asked["format_name"])
     made = make_report(chosen.data, chosen.subject, chosen.card, chosen.cache, plan, bar)
