@@ -34,6 +34,13 @@ NOTICE = (
     "the data."
 )
 
+RATING_NOTICE = (
+    "This rating head was fitted on RealPersonaChat (Yamashita et al. 2023, "
+    "https://github.com/nu-dialogue/real-persona-chat), licensed CC BY-SA 4.0 "
+    "(https://creativecommons.org/licenses/by-sa/4.0/), and is shared under CC BY-SA 4.0 too. It holds "
+    "no text of the data."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRun:
@@ -104,7 +111,7 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
             reader=run.reader,
             out=run.out,
             mark=mark,
-            about={"notice": NOTICE, "licence": LICENCE, "fitted_on": run.today.isoformat()},
+            about={"notice": RATING_NOTICE, "licence": LICENCE, "fitted_on": run.today.isoformat()},
             settings=RatingHeadSettings(),
             report=run.report,
         )
