@@ -71,8 +71,8 @@ def _run(home: Path, *words: str) -> Result:
 def test_two_judges_rate_three_versions_over_the_shipped_situations(
     tmp_path: Path, voices: _Voices
 ) -> None:
-    words = ("--judge", "information", "--judge", "embedded", "--json")
-    done = _run(tmp_path, *words)
+    words = ("--json", "--deviation", "65", "--judge", "information")
+    done = _run(tmp_path, *words, "--judge", "embedded")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert [one["label"] for one in told["versions"]] == ["base", "sft", "active"]
@@ -81,7 +81,7 @@ def test_two_judges_rate_three_versions_over_the_shipped_situations(
     gate, taught = told["judges"]
     for one in (gate, taught):
         assert one["settled"]
-        assert all(rating["deviation"] <= 50 for rating in one["ratings"].values())
+        assert all(rating["deviation"] <= 65 for rating in one["ratings"].values())
     assert gate["ratings"]["active"]["rating"] > gate["ratings"]["base"]["rating"]
     assert "is the night's gate" in gate["warnings"][0]
     assert "praises what it taught" in taught["warnings"][0]
@@ -89,7 +89,7 @@ def test_two_judges_rate_three_versions_over_the_shipped_situations(
     assert {one.name for one in folder.iterdir()} == {"arena.json", "arena.md", "arena.png"}
     asked = len(voices.engine.requests)
     again = _run(tmp_path, *words)
-    assert json.loads(again.stdout) == told
+    assert json.loads(again.stdout)["judges"] == [gate]
     assert len(voices.engine.requests) == asked, "nothing is said twice"
 
 
