@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.composition import publish_shipped_adapter
 from app.night_models import NightModels
 from app.settings import load_settings
 from persona.card import SHIPPED_CARD, load_card
+from rlaif.arena_statistics import arena_figures
 from rlaif.evaluator import Evaluator
 from rlaif.publish import ServedBase
 from store.adapters import deploy
@@ -46,6 +48,8 @@ def voices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Voices:
     found = _Voices(str(manifest["id"]))
     monkeypatch.setattr(NightModels, "engine", lambda _: found.engine)
     monkeypatch.setattr(NightModels, "evaluator", _evaluator)
+    # A figure of two hundred redrawn sets takes seconds; here a few do.
+    monkeypatch.setattr(persona_arena, "arena_figures", partial(arena_figures, draws=4))
     monkeypatch.setattr(persona_arena, "build_index", lambda _: FakeFacts())
     monkeypatch.setattr(
         persona_arena, "served_base", lambda _: ServedBase(sha256="ab" * 32, shapes={})
