@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.composition import publish_shipped_adapter
 from app.night_models import NightModels
 from app.settings import load_settings
 from persona.card import SHIPPED_CARD, load_card
+from rlaif.arena_statistics import arena_figures
 from rlaif.evaluator import Evaluator
 from rlaif.publish import ServedBase
 from store.adapters import deploy
@@ -46,6 +48,8 @@ def voices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Voices:
     found = _Voices(str(manifest["id"]))
     monkeypatch.setattr(NightModels, "engine", lambda _: found.engine)
     monkeypatch.setattr(NightModels, "evaluator", _evaluator)
+    # A figure of two hundred redrawn sets takes seconds; here a few do.
+    monkeypatch.setattr(persona_arena, "arena_figures", partial(arena_figures, draws=4))
     monkeypatch.setattr(persona_arena, "build_index", lambda _: FakeFacts())
     monkeypatch.setattr(
         persona_arena, "served_base", lambda _: ServedBase(sha256="ab" * 32, shapes={})
@@ -71,8 +75,8 @@ def _run(home: Path, *words: str) -> Result:
 def test_two_judges_rate_three_versions_over_the_shipped_situations(
     tmp_path: Path, voices: _Voices
 ) -> None:
-    words = ("--judge", "information", "--judge", "embedded", "--json")
-    done = _run(tmp_path, *words)
+    words = ("--json", "--deviation", "65", "--judge", "information")
+    done = _run(tmp_path, *words, "--judge", "embedded")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert [one["label"] for one in told["versions"]] == ["base", "sft", "active"]
@@ -81,7 +85,7 @@ def test_two_judges_rate_three_versions_over_the_shipped_situations(
     gate, taught = told["judges"]
     for one in (gate, taught):
         assert one["settled"]
-        assert all(rating["deviation"] <= 50 for rating in one["ratings"].values())
+        assert all(rating["deviation"] <= 65 for rating in one["ratings"].values())
     assert gate["ratings"]["active"]["rating"] > gate["ratings"]["base"]["rating"]
     assert "is the night's gate" in gate["warnings"][0]
     assert "praises what it taught" in taught["warnings"][0]
@@ -89,7 +93,7 @@ def test_two_judges_rate_three_versions_over_the_shipped_situations(
     assert {one.name for one in folder.iterdir()} == {"arena.json", "arena.md", "arena.png"}
     asked = len(voices.engine.requests)
     again = _run(tmp_path, *words)
-    assert json.loads(again.stdout) == told
+    assert json.loads(again.stdout)["judges"] == [gate]
     assert len(voices.engine.requests) == asked, "nothing is said twice"
 
 
