@@ -44,7 +44,7 @@ def report_picture(report: EvaluatorReport) -> bytes:
             height_ratios=(1.25, 1, 0.8),
             left=0.15,
             right=0.97,
-            top=1 - 1.35 / height,
+            top=1 - 1.55 / height,
             bottom=0.55 / height,
             wspace=0.06,
             hspace=0.62,
@@ -105,9 +105,9 @@ def _table1(axes: matplotlib.axes.Axes, report: EvaluatorReport) -> None:
     axes.set_ylim(count + 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("Spearman")
-    axes.set_title("Table 1: agreement with people", loc="left", pad=31, weight="bold")
+    axes.set_title("Table 1: agreement with people", loc="left", pad=44, weight="bold")
     axes.legend(
-        frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 0.997), ncols=3, fontsize=7.5,
+        frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 0.997), ncols=2, fontsize=7.5,
         handletextpad=0.2, columnspacing=1.0, borderaxespad=0.1,
     )  # fmt: skip
 

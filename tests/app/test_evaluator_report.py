@@ -97,7 +97,7 @@ def test_the_table_in_short(tmp_path: Path, judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("jury", "--evaluator is 'jury'; expected one of embedded, information, fed"),
+        ("jury", "--evaluator is 'jury'; expected one of embedded, embedded:profiles, "),
         ("judge:nice", "--evaluator is 'judge:nice'"),
         ("judge", "night.judge_url"),
     ],
