@@ -113,10 +113,11 @@ def judge_evaluator(night: NightSection, card: Card, preset: PresetName) -> Judg
                 f"night.{key} is empty; expected where and what the judge is: set night.judge_url "
                 "(such as http://127.0.0.1:8080/v1) and night.judge_model in yogeiko.toml"
             )
-    return JudgeEvaluator(JudgeClient(_judge_settings(night)), card, preset=preset)
+    return JudgeEvaluator(JudgeClient(judge_settings(night)), card, preset=preset)
 
 
-def _judge_settings(night: NightSection) -> JudgeSettings:
+def judge_settings(night: NightSection) -> JudgeSettings:
+    """The judge that the settings name, its key read from the environment."""
     return JudgeSettings(
         base_url=night.judge_url,
         model=night.judge_model,

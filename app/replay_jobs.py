@@ -12,9 +12,9 @@ from uuid import uuid4
 from app.chat_service import ChatService
 from app.errors import ReplayRefusedError
 from app.replay import Likening, Replayed, check_source, liken, ready_exactly, replay
+from app.reply_dialogue import dialogue_of
 from app.score_answer import ScoreAnswer
-from app.speaker import Brain, as_messages
-from persona.engine import Message
+from app.speaker import Brain
 from rlaif.evaluator import Assessment, Dialogue
 from rlaif.score_difference import Difference, score_differences
 from scheduler.errors import ChildError
@@ -158,11 +158,7 @@ class ReplayJobs:
     def _scored(
         self, source: ReplaySource, replayed: Replayed, stop: threading.Event
     ) -> tuple[ReplayScores | None, str]:
-        said = (*as_messages(source.history), Message(role="user", content=source.user_text))
-        dialogues = [
-            Dialogue(turns=said, reply=text, facts=source.facts)
-            for text in (source.text, replayed.text)
-        ]
+        dialogues = [dialogue_of(source), dialogue_of(source, replayed.text)]
         try:
             answer = self._score(dialogues, stop)
         except ChildError as error:

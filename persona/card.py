@@ -6,7 +6,7 @@ A card is a folder with `card.toml`; its dialogues (`persona/dialogues.py`) lie 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -26,6 +26,10 @@ ADULT_AGE = 18
 
 SafetyRating = Literal["all_ages", "adults"]
 Politeness = Literal["plain", "polite"]
+Trait = Literal["openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism"]
+Level = Literal["low", "middle", "high"]
+
+TRAITS: tuple[Trait, ...] = get_args(Trait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,8 @@ class Card:
 
     `facts` are one sentence each, the first `seed_facts` of them the ones she began with.
     `endings` are what a sentence of hers may close with; `politeness` "polite" means a reply
-    needs one of them and none of `forbidden_endings`. `folder` is where the card was read from.
+    needs one of them and none of `forbidden_endings`. `big_five`: traits with the level they are
+    meant to have, as far as the card says. `folder` is where the card was read from.
     """
 
     id: str
@@ -54,6 +59,7 @@ class Card:
     seed_facts: int
     facts: tuple[str, ...]
     folder: Path
+    big_five: tuple[tuple[Trait, Level], ...] = ()
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -84,6 +90,7 @@ class _CardFile(BaseModel):
     greeting: Text
     seed_facts: Annotated[int, Field(ge=0)]
     facts: Annotated[list[Fact], Field(min_length=1)]
+    big_five: dict[Trait, Level] = {}
 
     @model_validator(mode="after")
     def _hang_together(self) -> Self:
@@ -158,6 +165,7 @@ def load_card(folder: Path) -> Card:
         seed_facts=parsed.seed_facts,
         facts=tuple(parsed.facts),
         folder=folder,
+        big_five=tuple(parsed.big_five.items()),
     )
 
 

@@ -7,6 +7,7 @@ from trl import SFTTrainer
 
 from persona.errors import TrainingError
 from persona.head_loss import head_cross_entropy
+from persona.repeated_cache import repeated_cache
 from persona.sft_batch import IGNORED
 
 _GROUP_ROWS = 8
@@ -78,7 +79,7 @@ def reply_states(
         width = _rounded(int(inputs["attention_mask"][own].sum(-1).max()))
         labels = inputs["labels"][own, :width]
         rows = len(labels)
-        cache = None if once is None else _repeated(once.past_key_values, rows)
+        cache = None if once is None else repeated_cache(once.past_key_values, rows)
         seen = inputs["attention_mask"].new_ones((rows, prefix.shape[1]))
         hidden = backbone(
             input_ids=inputs["input_ids"][own, :width],
@@ -95,16 +96,6 @@ def reply_states(
 def _rounded(width: int) -> int:
     """Up to the next multiple, so that few distinct shapes occur: each costs oneDNN memory."""
     return -(-width // _WIDTH_STEP) * _WIDTH_STEP
-
-
-def _repeated(cache: DynamicCache, rows: int) -> DynamicCache:
-    """The same keys and values for each of `rows` rows; gradients of all flow into the one."""
-    return DynamicCache(
-        [
-            (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
-            for layer in cache.layers
-        ]
-    )
 
 
 def reply_loss(model: torch.nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

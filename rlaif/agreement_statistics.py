@@ -87,7 +87,7 @@ def kappas(pairs: RatingPairs, weights: Floats) -> Floats:
 
 def spearmans(pairs: RatingPairs, weights: Floats) -> Floats:
     """Spearman's correlation per row of `weights` (draws, pairs); NaN where one side is constant."""
-    x, y = _ranks(pairs.first, weights), _ranks(pairs.second, weights)
+    x, y = weighted_ranks(pairs.first, weights), weighted_ranks(pairs.second, weights)
     total = weights.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         x = x - (weights * x).sum(axis=1, keepdims=True) / total
@@ -139,10 +139,24 @@ def interval(statistic: Callable[[Floats], Floats], draws: Floats) -> Estimate |
     value = float(statistic(np.ones((1, units)))[0])
     if not np.isfinite(value):
         return None
-    drawn = statistic(draws)
+    return percentiles(value, statistic(draws), units)
+
+
+def percentiles(value: float, drawn: Floats, n: int) -> Estimate:
+    """A figure with its 95 % percentile interval over `drawn` (draws,); NaN draws are left out."""
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (value, value)
-    return Estimate(value=value, low=min(float(low), value), high=max(float(high), value), n=units)
+    return Estimate(value=value, low=min(float(low), value), high=max(float(high), value), n=n)
+
+
+def weighted_ranks(values: Floats, weights: Floats) -> Floats:
+    """Mean ranks of `values` in the sample in which each comes `weights` times, (draws, pairs)."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    order = np.argsort(place, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    held = np.add.reduceat(weights[:, order], starts, axis=1)
+    middle = np.cumsum(held, axis=1) - held / 2
+    return np.asarray(middle[:, place])
 
 
 def _mean(values: Floats, weights: Floats) -> Floats:
@@ -153,13 +167,3 @@ def _mean(values: Floats, weights: Floats) -> Floats:
 def _centre(pairs: RatingPairs) -> float:
     """A number in the middle of the ratings: sums of squares about it do not cancel."""
     return float((pairs.first.mean() + pairs.second.mean()) / 2)
-
-
-def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean ranks of `values` in the sample in which each comes `weights` times, (draws, pairs)."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    held = np.add.reduceat(weights[:, order], starts, axis=1)
-    middle = np.cumsum(held, axis=1) - held / 2
-    return np.asarray(middle[:, place])

@@ -92,7 +92,13 @@ def estimate(weights: HeadWeights, features: Features) -> tuple[torch.Tensor, to
 
     A value is the members' mean of 10 * sigmoid(log-odds) plus what raters' opinions add.
     """
-    inputs = head_inputs(weights, features)
+    return estimate_inputs(weights, head_inputs(weights, features))
+
+
+def estimate_inputs(
+    weights: HeadWeights, inputs: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`estimate` of standardised features [rows, K + F]."""
     unspoilt = torch.sigmoid(member_logits(weights, inputs)) * SCALE[1]
     opinion = inputs @ weights.opinion + weights.opinion_bias
     each = (unspoilt + opinion).clamp(*SCALE)

@@ -71,3 +71,11 @@ class NoFigureError(VerdictError):
 
 class RankingError(EvaluatorError, ValueError):
     """A person's ranking does not fit the sheet it was given for."""
+
+
+class ArenaError(NightError, ValueError):
+    """An arena cannot be held as it was asked for."""
+
+
+class WordListError(NightError, ValueError):
+    """A list of words is not what it should be."""

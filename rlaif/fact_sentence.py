@@ -100,13 +100,14 @@ def _plain(said: str) -> str | None:
         if bare.endswith(polite):
             return bare.removesuffix(polite) + plain
     if bare.endswith("ました"):
-        return _past(bare.removesuffix("ました"))
+        return plain_past(bare.removesuffix("ました"))
     if bare.endswith("ます"):
-        return _present(bare.removesuffix("ます"))
+        return plain_present(bare.removesuffix("ます"))
     return None
 
 
-def _present(stem: str) -> str | None:
+def plain_present(stem: str) -> str | None:
+    """The plain form of a verb from what stands before its ます; None where it is not known."""
     if not stem:
         return None
     if _keeps_its_stem(stem):
@@ -116,7 +117,8 @@ def _present(stem: str) -> str | None:
     return stem[:-1] + _TO_U[stem[-1]] if stem[-1] in _TO_U else None
 
 
-def _past(stem: str) -> str | None:
+def plain_past(stem: str) -> str | None:
+    """The plain past of a verb from what stands before its ました; None where it is not known."""
     if not stem:
         return None
     if _keeps_its_stem(stem):

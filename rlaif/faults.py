@@ -269,11 +269,16 @@ def _other_speaker(context: Context, material: Material) -> Dialogue | None:
     if context.voice != "persona":
         return None
     speakers = OTHER_SPEAKERS_FIT if material.half == "fit" else OTHER_SPEAKERS_HELD_OUT
-    pronoun, copula, verb = material.rng.choice(speakers)
+    return _answer(context, as_other_speaker(context.reply, material.rng.choice(speakers)))
+
+
+def as_other_speaker(reply: str, speaker: tuple[str, str, str]) -> str:
+    """Her reply in the pronoun and endings of one of the other speakers."""
+    pronoun, copula, verb = speaker
     endings = {"です": copula, "ます": verb}
-    text = _HER_ENDING.sub(lambda found: endings.get(found[1], found[1]), context.reply)
+    text = _HER_ENDING.sub(lambda found: endings.get(found[1], found[1]), reply)
     text = text.replace(_HER_PRONOUN, pronoun).replace("かしら", "かな")
-    return _answer(context, re.sub("くださいま[しせ]", "ください", text))
+    return re.sub("くださいま[しせ]", "ください", text)
 
 
 def _assistant(context: Context, material: Material) -> Dialogue | None:

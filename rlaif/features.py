@@ -100,11 +100,16 @@ class FeatureExtractor:
 
 def reading_figures(reading: ReplyReading) -> Figures:
     """Log-probabilities per token, how the context changes them, and where they are worst."""
+    return {name: float(value) for name, value in reading_tensors(reading).items()}
+
+
+def reading_tensors(reading: ReplyReading) -> dict[str, torch.Tensor]:
+    """The figures of `reading_figures` as scalars that remember what they were computed from."""
     known, alone = reading.known, reading.alone
     gain, aid = known - alone, known - reading.unaided
     body = slice(0, max(len(known) - 1, 1))
     half = max(len(known) // 2, 1)
-    figures = {
+    return {
         "log_p": known.mean(),
         "log_p_alone": alone.mean(),
         "gain": gain.mean(),
@@ -126,7 +131,6 @@ def reading_figures(reading: ReplyReading) -> Figures:
         "aid_best": aid.max(),
         "aid_worst": aid.min(),
     }
-    return {name: float(value) for name, value in figures.items()}
 
 
 def _said_last(dialogue: Dialogue) -> str:

@@ -18,9 +18,14 @@ from rlaif.feature_cache import cached_features
 from rlaif.features import FeatureExtractor, Features
 from rlaif.fit_data import DataPlan, make_sides
 from rlaif.fit_heads import RATED, HeadSettings, fit_heads, make_targets
+from rlaif.fit_rating_head import RatingHeadSettings
 from rlaif.head_figures import Values, fault_figures, rating_figures
+from rlaif.rated_dialogues import seat_raters
+from rlaif.rating_head_run import RatingHeadRun, fit_kept_rating_head
 from rlaif.reviewed_replies import Reviews, with_reviews
+from rlaif.token_means import TokenMeans
 
+LICENCE = "CC BY-SA 4.0"
 NOTICE = (
     "These heads were fitted on RealPersonaChat (Yamashita et al. 2023, "
     "https://github.com/nu-dialogue/real-persona-chat), licensed CC BY-SA 4.0 "
@@ -29,12 +34,20 @@ NOTICE = (
     "the data."
 )
 
+RATING_NOTICE = (
+    "This rating head was fitted on RealPersonaChat (Yamashita et al. 2023, "
+    "https://github.com/nu-dialogue/real-persona-chat), licensed CC BY-SA 4.0 "
+    "(https://creativecommons.org/licenses/by-sa/4.0/), and is shared under CC BY-SA 4.0 too. It holds "
+    "no text of the data."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRun:
     """What a fit needs. `cache` keeps features between runs, those of visitors' replies excepted;
     `out` receives the heads; `report` is told the stage and its share, 0 to 1. `evaluation_only`:
-    the holder lets it be fitted on data that came for evaluation only, and it is marked."""
+    the holder lets it be fitted on data that came for evaluation only, and it is marked. `reader`: what
+    the rating head is given of the base model."""
 
     card: Card
     rated: Sequence[ImportedRow]
@@ -47,6 +60,7 @@ class FitRun:
     report: Callable[[str, float], None]
     reviews: Reviews = field(default_factory=Reviews)
     evaluation_only: bool = False
+    reader: TokenMeans | None = None
 
 
 def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]:
@@ -76,7 +90,7 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
     about: dict[str, object] = {
         "kind": "embedded",
         "notice": NOTICE,
-        "licence": "CC BY-SA 4.0",
+        "licence": LICENCE,
         "base_sha256": run.base_sha256,
         "fitted_on": run.today.isoformat(),
         "card": run.card.id,
@@ -91,7 +105,18 @@ def fit_evaluator(extractor: FeatureExtractor, run: FitRun) -> dict[str, object]
         **mark.in_manifest(),
     }
     save_heads(run.out, weights, about)
-    return about
+    ratings = fit_kept_rating_head(
+        RatingHeadRun(
+            data=seat_raters(run.rated),
+            reader=run.reader,
+            out=run.out,
+            mark=mark,
+            about={"notice": RATING_NOTICE, "licence": LICENCE, "fitted_on": run.today.isoformat()},
+            settings=RatingHeadSettings(),
+            report=run.report,
+        )
+    )
+    return about if ratings is None else {**about, "rating_head": ratings}
 
 
 def measure(

@@ -7,6 +7,7 @@ from torch.nn.functional import linear
 from transformers import DynamicCache
 
 from persona.base_model import LoadedModel
+from persona.repeated_cache import repeated_cache
 from persona.reply_vocabulary import reply_vocabulary
 from rlaif.evaluator import Dialogue
 
@@ -106,16 +107,6 @@ class FollowUpLikelihood:
     def _tokens(self, text: str) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return tokens
-
-
-def repeated_cache(cache: DynamicCache, rows: int) -> DynamicCache:
-    """The same keys and values for each of `rows` rows, without copying them."""
-    return DynamicCache(
-        [
-            (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
-            for layer in cache.layers
-        ]
-    )
 
 
 def one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from persona.estimates import Estimate
+from rlaif.agreement_statistics import percentiles, weighted_ranks
 from rlaif.faults import FAULT_KINDS, LOWERED, Example
 from rlaif.fit_heads import RATED
 from rlaif.metrics import METRIC_KEYS
@@ -83,16 +84,18 @@ def rating_figures(examples: Sequence[Example], values: Values) -> dict[str, flo
 
 def _auc(labels: NDArray[np.int64], scores: Values, groups: Sequence[str]) -> Estimate:
     """AUC with a 95 % interval from resampling whole dialogues."""
-    value = float(roc_auc_score(labels, scores))
+    names, unit = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(5)
-    names = sorted(set(groups))
-    members = {name: [n for n, group in enumerate(groups) if group == name] for name in names}
-    drawn = []
-    for _ in range(_RESAMPLES):
-        rows = [n for at in rng.integers(len(names), size=len(names)) for n in members[names[at]]]
-        if len(set(labels[rows])) == 2:
-            drawn.append(roc_auc_score(labels[rows], scores[rows]))
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (value, value)
-    return Estimate(
-        value=value, low=min(float(low), value), high=max(float(high), value), n=len(labels)
-    )
+    drawn = [rng.integers(len(names), size=len(names)) for _ in range(_RESAMPLES)]
+    counts = [np.ones(len(names)), *(np.bincount(one, minlength=len(names)) for one in drawn)]
+    figures = _aucs(labels, scores, np.array(counts, dtype=np.float64)[:, unit])
+    return percentiles(float(figures[0]), figures[1:], len(labels))
+
+
+def _aucs(labels: NDArray[np.int64], scores: Values, weights: Values) -> Values:
+    """AUC per row of `weights` (draws, rows), by rank sums; NaN where one side was not drawn."""
+    ranks = weighted_ranks(scores, weights)
+    good, bad = weights @ (labels == 1), weights @ (labels == 0)
+    above = (weights * ranks) @ (labels == 1) - good**2 / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(above / (good * bad))

@@ -14,7 +14,6 @@ from rlaif.errors import (
     JudgeBudgetError,
     JudgeCallError,
     JudgeUnreachableError,
-    NoFigureError,
     VerdictError,
 )
 from rlaif.evaluator import (
@@ -36,6 +35,7 @@ from rlaif.judge_answer import (
     parse_figures,
 )
 from rlaif.judge_client import AnswerShape, Draw, JudgeAnswer, JudgeClient
+from rlaif.judge_draws import first_verdict
 from rlaif.judge_fence import pair_record, reply_record
 from rlaif.judge_preset_names import PresetName
 from rlaif.judge_presets import STOCK_REPLY, preset_of
@@ -255,23 +255,19 @@ class JudgeEvaluator:
         """One parsed verdict, whose draw is noted. Raises VerdictError after the last malformed
         answer."""
         tries = self._retries + 1
-        for attempt in range(tries):
-            calm = self._samples == 1 and attempt == 0
-            draw = Draw(
-                temperature=0.0 if calm else self._temperature, seed=call.sample * tries + attempt
+        calm = self._samples == 1
+        planned = [
+            Draw(
+                temperature=0.0 if calm and attempt == 0 else self._temperature,
+                seed=call.sample * tries + attempt,
             )
-            answer = self._client.ask(call.messages, call.shape, draw)
-            try:
-                verdict = parse(answer)
-            except VerdictError as error:
-                if attempt + 1 == tries or isinstance(error, NoFigureError):
-                    raise
-                continue
-            draws.append(
-                AskedDraw(question=call.question, temperature=draw.temperature, seed=draw.seed)
-            )
-            return verdict
-        raise AssertionError("the last try returns or raises")
+            for attempt in range(tries)
+        ]
+        verdict, draw = first_verdict(self._client, call.messages, call.shape, parse, planned)
+        draws.append(
+            AskedDraw(question=call.question, temperature=draw.temperature, seed=draw.seed)
+        )
+        return verdict
 
 
 def _asked(

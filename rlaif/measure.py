@@ -14,6 +14,7 @@ from pathlib import Path
 from persona.card import Card
 from persona.engine import Engine, GenerationRequest, Message, Sampling
 from persona.prompt import build_messages
+from rlaif.cached_verdicts import cached_verdicts, verdict_key
 from rlaif.errors import GateError
 from rlaif.evaluator import Assessment, Dialogue, Evaluator, Unscored
 from rlaif.gate_measurements import IMPRESSIONS, Figure, Measurements
@@ -163,7 +164,9 @@ def ask(
         cache.add_replies(
             {one.key: made[one.key] for one in batch if one.probe.kind != "contradiction"}
         )
-        _tell(setup, "replies", len(questions) - len(open_ones) + start + len(batch), questions)
+        _tell(
+            setup, "replies", len(questions) - len(open_ones) + start + len(batch), len(questions)
+        )
     return [
         as_shown(
             one.probe,
@@ -194,39 +197,19 @@ def _scored(
 
     Those are asked again next time.
     """
-    evaluator = scorer.evaluator
     dialogues = [_dialogue(reply) for reply in replies]
-    keys = [_verdict_key(evaluator.id, dialogue) for dialogue in dialogues]
-    # Two draws may have said the same.
-    open_ones = {
-        key: dialogue
-        for key, dialogue in zip(keys, dialogues, strict=True)
-        if cache.verdict(key) is None
-    }
-    pending = list(open_ones)
-    reasons: dict[str, str] = {}
-    for start in range(0, len(pending), _BATCH):
-        batch = pending[start : start + _BATCH]
-        verdicts = evaluator.assess([open_ones[key] for key in batch])
-        reasons |= {
-            key: verdict.reason
-            for key, verdict in zip(batch, verdicts, strict=True)
-            if isinstance(verdict, Unscored)
-        }
-        cache.add_verdicts(
-            {
-                key: verdict
-                for key, verdict in zip(batch, verdicts, strict=True)
-                if isinstance(verdict, Assessment)
-            }
-        )
-        _tell(setup, f"scores by {evaluator.kind}", start + len(batch), pending)
+    verdicts = cached_verdicts(
+        scorer.evaluator,
+        dialogues,
+        cache,
+        lambda done, total: _tell(setup, f"scores by {scorer.evaluator.kind}", done, total),
+    )
     cases = tuple(
         reply.case(scorer.value(dialogue, verdict))
-        for reply, dialogue, key in zip(replies, dialogues, keys, strict=True)
-        if (verdict := cache.verdict(key)) is not None
+        for reply, dialogue, verdict in zip(replies, dialogues, verdicts, strict=True)
+        if isinstance(verdict, Assessment)
     )
-    return cases, Counter(reasons[key] for key in keys if key in reasons)
+    return cases, Counter(one.reason for one in verdicts if isinstance(one, Unscored))
 
 
 def _impressions(
@@ -234,7 +217,7 @@ def _impressions(
 ) -> dict[Figure, tuple[Case, ...]]:
     """Every metric by itself, from the verdicts that the training evaluator gave."""
     evaluator = setup.training.evaluator.id
-    verdicts = [(one, cache.verdict(_verdict_key(evaluator, _dialogue(one)))) for one in replies]
+    verdicts = [(one, cache.verdict(verdict_key(evaluator, _dialogue(one)))) for one in replies]
     return {
         figure: tuple(
             reply.case(verdict.values[key]) for reply, verdict in verdicts if verdict is not None
@@ -252,11 +235,6 @@ def _dialogue(reply: ProbeReply) -> Dialogue:
     )
 
 
-def _verdict_key(evaluator: str, dialogue: Dialogue) -> str:
-    turns = [[turn.role, turn.content] for turn in dialogue.turns]
-    return digest(evaluator, turns, dialogue.reply, list(dialogue.facts))
-
-
-def _tell(setup: MeasureSetup, stage: str, done: int, everything: Sequence[object]) -> None:
+def _tell(setup: MeasureSetup, stage: str, done: int, total: int) -> None:
     if setup.report is not None:
-        setup.report(stage, done, len(everything))
+        setup.report(stage, done, total)

@@ -19,10 +19,13 @@ class MeasurementCache:
     finds nothing. A file that cannot be read counts as empty: it only saves work.
     """
 
-    def __init__(self, folder: Path, adapter: str, probe_set: str) -> None:
-        """Read the file of this adapter and set of probes, if there is one."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{_short(adapter)}-{_short(probe_set)}.json"
+    def __init__(self, folder: Path | None, adapter: str, probe_set: str) -> None:
+        """Read the file of this adapter and set of probes, if there is one; without a folder nothing
+        outlives the process."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        name = f"{_short(adapter)}-{_short(probe_set)}.json"
+        self._path = None if folder is None else folder / name
         self._replies: dict[str, str] = {}
         self._verdicts: dict[str, Assessment] = {}
         self._nats: dict[str, tuple[Case, ...]] = {}
@@ -56,6 +59,8 @@ class MeasurementCache:
         self._write()
 
     def _write(self) -> None:
+        if self._path is None:
+            return
         content = {
             "version": _VERSION,
             "replies": self._replies,
@@ -70,6 +75,8 @@ class MeasurementCache:
         write_file(self._path, json.dumps(content, ensure_ascii=False).encode())
 
     def _read(self) -> None:
+        if self._path is None:
+            return
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             if content["version"] != _VERSION:

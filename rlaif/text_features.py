@@ -57,7 +57,7 @@ def text_figures(dialogue: Dialogue, card: Card | None) -> Figures:
         **_grounding(reply, user, dialogue.facts),
         **_against_herself(reply, user, said),
         **_hostility(reply),
-        **_register(reply, card),
+        **register_figures(reply, card),
     }
 
 
@@ -160,7 +160,8 @@ def _hostility(reply: str) -> Figures:
     return {name: math.log1p(len(words.findall(reply))) for name, words in kinds.items()}
 
 
-def _register(reply: str, card: Card | None) -> Figures:
+def register_figures(reply: str, card: Card | None) -> Figures:
+    """How a reply keeps to a card's register; all 0 without a card."""
     names = ("no_ending", "plain_ending", "first_person", "opener", "word")
     faults = Counter(fault.kind for fault in register_faults(reply, card)) if card else Counter()
     hers = share = 0.0

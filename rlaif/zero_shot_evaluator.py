@@ -16,9 +16,10 @@ import torch
 from transformers import DynamicCache
 
 from persona.base_model import LoadedModel
+from persona.repeated_cache import repeated_cache
 from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Assessment, Dialogue, Unscored
-from rlaif.follow_up_likelihood import MAX_CONTEXT_TOKENS, SPEAKERS, one_line, repeated_cache
+from rlaif.follow_up_likelihood import MAX_CONTEXT_TOKENS, SPEAKERS, one_line
 from rlaif.metrics import METRIC_KEYS, METRICS, SCALE
 
 _NUMBERS = tuple(range(int(SCALE[0]), int(SCALE[1]) + 1))

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,9 +92,14 @@ class HeardProcess:
         with self._lock:
             return None if self._run is None else self._run.heard
 
-    def start(self) -> bool:
-        """Start it; False while one runs or after `close`. Raises ChildError."""
-        with self._lock:
+    def start(self, question: bytes = b"") -> bool:
+        """Start it with `question` as its input; False while one runs or after `close`.
+
+        The question passes through a file without a name. Raises ChildError.
+        """
+        with self._lock, tempfile.TemporaryFile() as given:
+            given.write(question)
+            given.seek(0)
             if self._closed or (self._run is not None and self._run.heard.running):
                 return False
             output, output_end = _pipe()
@@ -101,7 +107,11 @@ class HeardProcess:
             try:
                 with output_end, errors_end:
                     process = start_bounded(
-                        self._settings.command, output_end, self._settings, errors=errors_end
+                        self._settings.command,
+                        output_end,
+                        self._settings,
+                        given=given,
+                        errors=errors_end,
                     )
             except OSError as error:
                 output.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -55,3 +56,15 @@ def load_comparisons(
         for row in session.scalars(wanted):
             found[(row.chosen_id, row.rejected_id)] = one_of(row.verdict, VERDICTS)
     return found
+
+
+def comparisons_of(
+    session: Session, evaluator: str
+) -> dict[tuple[str, str], Literal["a", "b", "tie"]]:
+    """Return all that an evaluator preferred by (chosen, rejected) id; `a` is the chosen one. Pairs
+    it gave no answer on are missing."""
+    sides: dict[str, Literal["a", "b", "tie"]] = {"chosen": "a", "rejected": "b", "tie": "tie"}
+    wanted = select(ComparisonRow).where(
+        ComparisonRow.evaluator == evaluator, ComparisonRow.verdict.in_(sides)
+    )
+    return {(row.chosen_id, row.rejected_id): sides[row.verdict] for row in session.scalars(wanted)}

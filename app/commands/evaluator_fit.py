@@ -32,6 +32,7 @@ from rlaif.sft_fit import SftFit, fit_sft_evaluator
 from rlaif.sft_folder import regressor_id
 from rlaif.sft_plan import RowBudget
 from rlaif.sft_settings import RegressorSettings, Target, TrainingBounds
+from rlaif.token_means import TokenMeans
 from store.database import open_database
 
 _CHATS = "realpersonachat"
@@ -153,6 +154,7 @@ def _fit_embedded(settings: Settings, chosen: _Chosen, size: PlanSize) -> dict[s
             report=bar,
             reviews=_reviews(settings),
             evaluation_only=chosen.evaluation_only,
+            reader=TokenMeans(loaded),
         ),
     )
     bar.done(f"heads in {chosen.out}")

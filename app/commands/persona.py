@@ -1,4 +1,4 @@
-"""`yogeiko persona`: check the card and its data, train its voice, report."""
+"""`yogeiko persona`: check the card and its data, train its voice, report, arena."""
 
 import time
 from collections.abc import Sequence
@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
+from app.adapter_choice import adapter_to_measure
 from app.clock import utc_now
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
+from app.commands.persona_arena import arena
+from app.commands.persona_interview import command as interview_command
+from app.commands.persona_likeness import command as likeness_group
 from app.composition import (
     adapter_record,
     build_index,
     chosen_card,
     engine_settings,
     load_base,
-    publish_shipped_adapter,
 )
-from app.settings import Settings, load_settings
-from persona.card import Card
+from app.settings import load_settings
 from persona.data_check import CheckReport, check_card
 from persona.dialogues import read_card_rows, read_probes
 from persona.local_engine import LocalEngine
@@ -25,13 +27,16 @@ from persona.report import ReportSetup, make_report
 from persona.report_files import report_json, report_markdown, write_report
 from persona.retrieval import FactIndex
 from persona.sft import Recipe, TrainingProgress, TrainingRun, recipe_settings, train
-from store.adapters import active_adapter, deploy, ensure_adapter, load_adapter
+from store.adapters import deploy, ensure_adapter
 from store.database import open_database
 
 
 @click.group("persona")
 def command() -> None:
     """The character: her card, her data, her voice."""
+
+
+command.add_command(arena)
 
 
 @command.command("check")
@@ -104,7 +109,7 @@ def report_cells(
     """Measure retrieval x fine-tuning over the frozen probes (about 20 minutes on two cores)."""
     settings = load_settings(home)
     chosen = chosen_card(settings, card)
-    adapter, folder = _adapter_to_measure(settings, chosen, adapter_id)
+    adapter, folder = adapter_to_measure(settings, chosen, adapter_id)
     setup = ReportSetup(
         card=chosen,
         rows=read_card_rows(chosen.folder, "test"),
@@ -124,6 +129,10 @@ def report_cells(
     else:
         click.echo("\n" + report_markdown(report))
     click.echo(f"written: {', '.join(str(path) for path in paths)}", err=True)
+
+
+command.add_command(interview_command)
+command.add_command(likeness_group)
 
 
 class _Searcher:
@@ -162,18 +171,6 @@ class _TrainingLine:
         )
         text = f"step {progress.step}/{progress.steps}{losses}  about {left:.0f} min left"
         click.echo(f"\r{text:<78}", nl=False, err=True)
-
-
-def _adapter_to_measure(settings: Settings, card: Card, adapter_id: str | None) -> tuple[str, Path]:
-    database = open_database(settings.database_url)
-    publish_shipped_adapter(database, card, settings.adapters_folder)
-    with database.reading() as session:
-        wanted = adapter_id or active_adapter(session)
-        if wanted is None:
-            raise click.ClickException(
-                "no adapter is in use; train one with `yogeiko persona train --activate`"
-            )
-        return wanted, Path(load_adapter(session, wanted).folder)
 
 
 def _check_json(report: CheckReport) -> dict[str, object]:

@@ -13,7 +13,7 @@ def rated_data_options(command: Decorated) -> Decorated:
         click.option(
             "--dialogues",
             type=click.IntRange(min=1),
-            help="Take so many whole dialogues, spread over the raters. [default: all]",
+            help="Take so many whole dialogues, spread over the raters. [default: all, or what the command says]",
         ),
         click.option(
             "--format",

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.agreement_memory import AgreementMemory
+from app.attribution_jobs import AttributionJobs, attribution_process
 from app.chat_service import ChatService
 from app.clock import utc_now
 from app.console.login_cookies import LoginCookies
@@ -41,6 +42,7 @@ class ConsoleParts:
     rehearsal: RehearsalService
     sheets: SheetMaker
     agreement: AgreementMemory
+    attributions: AttributionJobs
     now: Callable[[], datetime] = utc_now
 
     @property
@@ -58,6 +60,7 @@ class ConsoleParts:
         self.rehearsal.close()
         self.exports.close()
         self.replays.close()
+        self.attributions.close()
         self.sheets.close()
 
 
@@ -76,6 +79,7 @@ def build_console(
         rehearsal=RehearsalService(rehearsal_settings(settings)),
         sheets=SheetMaker(chat, utc_now),
         agreement=AgreementMemory(),
+        attributions=AttributionJobs(attribution_process(settings)),
     )
 
 

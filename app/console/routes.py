@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.console import (
     agreement_api,
+    attribution_api,
     bulk_api,
     conflicts_api,
     duels_api,
@@ -27,6 +28,7 @@ from app.console import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     agreement_api.router,
+    attribution_api.router,
     bulk_api.router,
     conflicts_api.router,
     duels_api.router,

@@ -103,3 +103,15 @@ def test_a_missing_broken_or_misencoded_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "card.toml").write_bytes("名前".encode("shift_jis"))
     with pytest.raises(CardError, match="not UTF-8"):
         load_card(tmp_path)
+
+
+def test_expected_traits_are_read_and_may_be_left_out(tmp_path: Path) -> None:
+    assert dict(load_card(SHIPPED_CARD).big_five)["openness"] == "high"
+    without = SHIPPED_TEXT[: SHIPPED_TEXT.index("[big_five]")]
+    assert load_card(written(tmp_path, without)).big_five == ()
+
+
+def test_an_unknown_level_is_named(tmp_path: Path) -> None:
+    text = SHIPPED_TEXT.replace('openness = "high"', 'openness = "huge"')
+    with pytest.raises(CardError, match=r"big_five\S*openness is 'huge'"):
+        load_card(written(tmp_path, text))

@@ -9,6 +9,7 @@ back: real requests, a schema turned into a grammar, and answers that parse or a
 """
 
 import importlib.util
+import math
 import socket
 import subprocess
 import sys
@@ -22,9 +23,10 @@ from persona.card import SHIPPED_CARD, load_card
 from persona.dialogues import read_card_rows
 from persona.engine import Message
 from persona.gguf_convert import CHAT_TEMPLATE
-from rlaif.evaluator import Assessment, Comparison, Dialogue, Unscored
-from rlaif.judge_client import JudgeClient, JudgeSettings
+from rlaif.evaluator import Assessment, Dialogue, Unscored
+from rlaif.judge_client import AnswerShape, Draw, JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
+from rlaif.judge_preset_names import PRESET_NAMES, PresetName
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,7 +37,7 @@ pytestmark = [
     ),
 ]
 
-_REPLIES = 6
+_REPLIES = 1
 
 
 @pytest.fixture(scope="module")
@@ -67,28 +69,47 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait()
 
 
-def test_judges_real_replies_through_a_real_server(base_url: str) -> None:
+def _dialogues(count: int) -> list[Dialogue]:
+    rows = [row for row in read_card_rows(SHIPPED_CARD, "validation") if row.kind == "style"]
+    return [
+        Dialogue(turns=(*row.history, Message(role="user", content=row.user)), reply=row.reply)
+        for row in rows[:count]
+    ]
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_every_preset_gives_a_complete_verdict_or_a_reason(
+    base_url: str, preset: PresetName
+) -> None:
     settings = JudgeSettings(
         base_url=base_url, model="gemma-3-270m", timeout_seconds=1200, json_schema="always"
     )
     client = JudgeClient(settings)
-    evaluator = JudgeEvaluator(client, load_card(SHIPPED_CARD))
-    rows = [row for row in read_card_rows(SHIPPED_CARD, "validation") if row.kind == "style"]
-    dialogues = [
-        Dialogue(turns=(*row.history, Message(role="user", content=row.user)), reply=row.reply)
-        for row in rows[:_REPLIES]
-    ]
-    verdicts = evaluator.assess(dialogues)
-    pairs = [
-        evaluator.compare(dialogue, dialogue.reply, "そうなんですのね。")
-        for dialogue in dialogues[:3]
-    ]
-    unscored = [v.reason for v in (*verdicts, *pairs) if isinstance(v, Unscored)]
-    flipped = sum(isinstance(pair, Comparison) and pair.flipped for pair in pairs)
-    sys.stdout.write(
-        f"\n{evaluator.id}: {len(unscored)} of {len(verdicts) + len(pairs)} unscored {unscored}; "
-        f"{flipped} of {len(pairs)} pairs flipped with the order; {client.spent}\n"
-    )
-    assert client.spent.calls >= len(verdicts) + 2 * len(pairs)
-    # With the schema as a grammar most answers of even this model have to be well-formed.
-    assert sum(isinstance(v, Assessment) for v in verdicts) >= len(verdicts) / 2
+    evaluator = JudgeEvaluator(client, load_card(SHIPPED_CARD), preset=preset)
+    verdicts = evaluator.assess(_dialogues(_REPLIES))
+    unscored = [v.reason for v in verdicts if isinstance(v, Unscored)]
+    sys.stdout.write(f"\n{evaluator.id}: unscored {unscored}; {client.spent}\n")
+    assert client.spent.calls >= len(verdicts) == _REPLIES
+    for verdict in verdicts:
+        if isinstance(verdict, Assessment):
+            assert verdict.asked is not None
+            assert verdict.asked.draws
+            if preset == "pairwise":
+                assert verdict.values["trust"] in (0.0, 2.5, 5.0, 7.5, 10.0)
+    if preset in ("zero-shot", "g-eval"):
+        # This model leaves the digits next to nothing, which the token probabilities show.
+        assert set(unscored) <= {"the judge was not about to answer with a digit of the scale"}
+    else:
+        # With the schema as a grammar most answers of even this model are well-formed.
+        assert not unscored
+
+
+def test_the_server_tells_the_probabilities_of_tokens(base_url: str) -> None:
+    client = JudgeClient(JudgeSettings(base_url=base_url, model="m", timeout_seconds=1200))
+    asked = [Message(role="user", content="一から九までの数字を一つだけ書いてください。")]
+    answer = client.ask(asked, AnswerShape(max_tokens=2, chances=True), Draw())
+    assert 1 <= len(answer.chances) <= 2
+    assert "".join(one.token for one in answer.chances).strip() == answer.text.strip()
+    for one in answer.chances:
+        assert len(one.likely) == 20
+        assert sum(math.exp(log_p) for _, log_p in one.likely) <= 1.0 + 1e-6

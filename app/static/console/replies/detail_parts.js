@@ -3,6 +3,7 @@
 import { h } from "../../shared/dom.js";
 import { t } from "../../shared/texts.js";
 import { chip, emptyState, metricName, number, panel, when } from "../ui.js";
+import { attributionPart } from "./attribution.js";
 import { METRICS } from "./fields.js";
 import { strip } from "./table.js";
 
@@ -148,11 +149,7 @@ export function tokensPart({ detail, reply }) {
   if (!detail.tokens) return emptyState(t("replies.no_tokens"), t("replies.no_tokens_text"));
   return panel(
     t("replies.tokens_count", { n: detail.tokens.length }),
-    h(
-      "p",
-      { class: "tokens" },
-      detail.tokens.map((token, at) => h("span", { class: "token", data: { token: at }, title: String(at + 1) }, token)),
-    ),
+    attributionPart({ reply, tokens: detail.tokens }),
     h(
       "dl",
       { class: "facts-list" },
