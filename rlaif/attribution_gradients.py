@@ -31,6 +31,8 @@ _FIRST_STRETCHES = 4
 _STEPS = 4
 """Gradients per stretch, at the nodes of Gauss and Legendre."""
 _SHORTEST = 1e-9
+_MISSED = 0.1
+"""Points that all stretches together may miss where the whole adds up: a hundredth of the scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +110,28 @@ def attribute_integrated(
     """What each token adds on the straight way from neutral embeddings to its own, in points.
 
     The way is cut into stretches, and those whose parts do not add up to the change of the value
-    are halved, the worst first, until all together miss no more than the tolerance or `most_steps`
-    gradients were taken; how far the whole adds up is told.
+    are halved, the worst first, until the whole adds up and all together miss no more than the
+    tolerance, or `most_steps` gradients were taken; how far the whole adds up is told.
     Raises EvaluatorError for a dialogue that cannot be scored.
     """
     path = _path(evaluator.open(dialogue, with_context=settings.with_context), metric)
     cuts = [n / _FIRST_STRETCHES for n in range(_FIRST_STRETCHES + 1)]
     values = {cut: path.value_at(cut) for cut in cuts}
     difference = values[1.0] - values[0.0]
-    allowed = max(settings.tolerance * abs(difference), settings.tolerance_points)
     stretches = [_stretch(path, values, *ends) for ends in pairwise(cuts)]
     taken = _STEPS * len(stretches)
     while True:
         report(taken, settings.most_steps)
-        worst = max(stretches, key=lambda one: one.missed)
+        scores = torch.stack([one.parts for one in stretches]).sum(0)
+        complete = completeness_of(
+            float(scores.sum()), difference, settings.tolerance, settings.tolerance_points
+        )
         missed = sum(one.missed for one in stretches)
-        if missed <= allowed or taken + 2 * _STEPS > settings.most_steps:
-            break
+        # Stretches may miss in opposite ways: that the whole adds up is not enough by itself.
+        settled = complete.holds and missed <= max(settings.tolerance * abs(difference), _MISSED)
+        if settled or taken + 2 * _STEPS > settings.most_steps:
+            return _attribution(evaluator.id, metric, path, scores, complete, taken + len(values))
+        worst = max(stretches, key=lambda one: one.missed)
         middle = (worst.low + worst.high) / 2
         values[middle] = path.value_at(middle)
         stretches.remove(worst)
@@ -133,11 +140,6 @@ def attribute_integrated(
             _stretch(path, values, middle, worst.high),
         ]
         taken += 2 * _STEPS
-    scores = torch.stack([one.parts for one in stretches]).sum(0)
-    complete = completeness_of(
-        float(scores.sum()), difference, settings.tolerance, settings.tolerance_points
-    )
-    return _attribution(evaluator.id, metric, path, scores, complete, taken + len(values))
 
 
 def _stretch(path: _Path, values: Mapping[float, float], low: float, high: float) -> _Stretch:
