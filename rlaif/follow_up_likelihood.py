@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import torch
 from torch.nn.functional import linear
-from transformers import DynamicCache
 
 from persona.base_model import LoadedModel
-from persona.repeated_cache import repeated_cache
+from persona.repeated_cache import states_after
 from persona.reply_vocabulary import reply_vocabulary
 from rlaif.evaluator import Dialogue
 
@@ -42,27 +41,11 @@ class FollowUpLikelihood:
     @torch.inference_mode()
     def after(self, dialogue: Dialogue) -> torch.Tensor:
         """[lines] fp32: mean log p per token of each line as what the visitor says to the reply."""
-        device = self._model.device
-        body = self._model.base_model
         prefix = self._context_tokens(dialogue)
-        once = body(
-            input_ids=torch.tensor([prefix], device=device),
-            use_cache=True,
-            past_key_values=DynamicCache(),
-        )
-        rows = len(self._ids)
-        seen = torch.cat(
-            [torch.ones((rows, len(prefix)), dtype=torch.bool), self._spoken[:, :-1]], dim=1
-        )
-        later = body(
-            input_ids=self._ids[:, :-1].to(device),
-            attention_mask=seen.long().to(device),
-            past_key_values=repeated_cache(once.past_key_values, rows),
-            use_cache=True,
-        ).last_hidden_state
+        before, later = states_after(self._model, prefix, self._ids[:, :-1], self._spoken[:, :-1])
         # The conversation's last position predicts the first token of every line.
-        opening = once.last_hidden_state[:, -1:].expand(rows, -1, -1)
-        states = torch.cat([opening, later], dim=1)[self._spoken.to(device)]
+        opening = before[:, -1:].expand(len(later), -1, -1)
+        states = torch.cat([opening, later], dim=1)[self._spoken.to(later.device)]
         log_p = torch.zeros(self._ids.shape)
         log_p[self._spoken] = self._log_p(states)
         return log_p.sum(1) / self._spoken.sum(1)

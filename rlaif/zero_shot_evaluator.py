@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from transformers import DynamicCache
 
 from persona.base_model import LoadedModel
-from persona.repeated_cache import repeated_cache
+from persona.repeated_cache import states_after
 from rlaif.errors import EvaluatorError
 from rlaif.evaluator import Assessment, Dialogue, Unscored
 from rlaif.follow_up_likelihood import MAX_CONTEXT_TOKENS, SPEAKERS, one_line
@@ -100,23 +99,9 @@ class ZeroShotEvaluator:
     @torch.inference_mode()
     def _chances(self, dialogue: Dialogue) -> torch.Tensor:
         """[12, 11] fp64: probability of each number as the answer to each instruction."""
-        device = self._model.device
-        body = self._model.base_model
         prefix = self._context_tokens(dialogue)
-        once = body(
-            input_ids=torch.tensor([prefix], device=device),
-            use_cache=True,
-            past_key_values=DynamicCache(),
-        )
-        rows = len(self._ids)
-        seen = torch.cat([torch.ones((rows, len(prefix)), dtype=torch.bool), self._read], dim=1)
-        states = body(
-            input_ids=self._ids.to(device),
-            attention_mask=seen.long().to(device),
-            past_key_values=repeated_cache(once.past_key_values, rows),
-            use_cache=True,
-        ).last_hidden_state
-        row = torch.arange(rows)
+        _, states = states_after(self._model, prefix, self._ids, self._read)
+        row = torch.arange(len(states))
         asked = self._log_p(states[row, self._ends])
         after_one = self._log_p(states[row, self._ends + 1])
         return _number_chances(asked, after_one, self._numerals)

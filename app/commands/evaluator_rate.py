@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, Literal, TextIO
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from app.commands.dialogue_lines import read_lines
 from app.commands.options import Bar, home_option, json_option, print_json
 from app.composition import load_base
 from app.settings import Settings, load_settings
@@ -79,18 +80,8 @@ class _DialogueLine(BaseModel):
 
 
 def _read(lines: TextIO) -> Iterator[RatedDialogue]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            read = _DialogueLine.model_validate_json(line)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(str(part) for part in fault["loc"]) or "the line"
-            raise click.ClickException(
-                f"line {number}: {where}: {fault['msg']}; expected messages of user and assistant "
-                "as JSON"
-            ) from error
+    expected = "messages of user and assistant"
+    for number, read in read_lines(lines, _DialogueLine, expected):
         roles = {message.role for message in read.messages}
         if len(roles) < 2:
             raise click.ClickException(
