@@ -30,8 +30,8 @@ _FONTS = (
     "Meiryo", "TakaoGothic", "VL Gothic", "MS Gothic",
 )  # fmt: skip
 _INK, _SOFT = "#2b2523", "#6d6461"
-_LINE_EMS, _LABEL_EMS = 44.0, 11.5
-_EM_INCHES, _ROW_INCHES = 0.19, 0.36
+_LINE_EMS, _LABEL_EMS = 40.0, 8.5
+_EM_INCHES, _ROW_INCHES = 0.18, 0.34
 _STYLE = (
     "body{font:16px/2 sans-serif;color:#2b2523;max-width:46em;margin:2em auto;padding:0 1em}"
     ".said{color:#6d6461}.map span{padding:2px 1px;border-bottom:2px solid transparent}"
@@ -98,6 +98,9 @@ def write_png(shown: Sequence[Shown], path: Path) -> None:
         for number, row in enumerate(rows):
             _draw(axes, row, number + 0.5)
         _legend(axes, len(rows) + 1.1)
+        metrics = dict.fromkeys(own.metric for one in shown for own in one.attributions)
+        named = "、".join(f"{metric_of(key).japanese} {key}" for key in metrics)
+        axes.text(0.5, len(rows) + 1.1, named, va="center", fontsize=12, color=_INK)
         figure.savefig(path, format="png", dpi=110, metadata={"Software": None})
 
 
@@ -173,10 +176,12 @@ def _draw(axes: matplotlib.axes.Axes, row: _Row, at: float) -> None:
                 axes.plot(
                     [left + 0.08, left + wide - 0.08], [at + 0.4] * 2, color=edge, ls=style, lw=1
                 )
-        ink = _SOFT if own is None else _INK
+        side, ink, start = (
+            ("left", _SOFT, left) if own is None else ("center", _INK, left + wide / 2)
+        )
         axes.text(
-            left + wide / 2, at, text.replace("\n", " "), ha="center", va="center", fontsize=11.5,
-            color=ink, parse_math=False,
+            start, at, text.replace("\n", " "), ha=side, va="center", fontsize=12, color=ink,
+            parse_math=False,
         )  # fmt: skip
         left += wide
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from store.audit import Deed, list_audit
 from store.database import Database, open_database
@@ -162,3 +162,45 @@ def test_what_was_found_is_exported(page: Page, database: Database) -> None:
     expect(row).to_contain_text("ある言葉を含む")
     page.locator('[data-k="all-replies"]').press("Enter")
     expect(page.locator(".only-these")).to_have_count(0)
+
+
+def test_tokens_are_coloured_by_what_they_add(page: Page) -> None:
+    """The process that would compute it is a matter of test_attribution_api."""
+    result = {
+        "evaluator": "heads-1", "metric": "trust", "method": "integrated", "value": 6.5,
+        "baseline": 5.0, "evaluations": 30,
+        "completeness": {"error": 0.03, "share": 0.02, "holds": True},
+        "pieces": [{"text": "まあ", "score": 2.0}, {"text": "、", "score": -0.5}],
+    }  # fmt: skip
+    states = {"GET": {"state": "none"}, "POST": {"state": "running", "done": 16, "planned": 256}}
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(f"{route.request.method} {route.request.post_data}")
+        told = {
+            "result": None,
+            "done": 0,
+            "planned": 0,
+            "reason": "",
+            **states[route.request.method],
+        }
+        if route.request.method == "POST":
+            states["GET"] = {"state": "done", "result": result}
+        route.fulfill(json=told)
+
+    page.route("**/attribution*", answer)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator(".line-current")).to_be_visible()
+    page.keyboard.press("4")
+    expect(page.locator(".token").first).to_be_visible()
+    expect(page.get_by_label("印象")).to_have_value("trust")
+    page.get_by_role("button", name="調べる").press("Enter")
+    heat = page.locator(".tokens-heat .token")
+    expect(heat).to_have_text(["まあ", "、"])
+    expect(heat.nth(0)).to_have_class(re.compile("token-up"))
+    expect(heat.nth(1)).to_have_class(re.compile("token-down"))
+    expect(heat.nth(1)).to_have_attribute("style", re.compile("--heat: 25%"))
+    expect(page.locator(".attribution-value")).to_contain_text("信頼 6.50 点")
+    expect(page.locator(".attribution-value")).to_contain_text("0.030 点、2.0 %")
+    assert 'POST {"metric":"trust","method":"integrated"}' in asked
