@@ -9,8 +9,11 @@ from click.testing import CliRunner, Result
 from app.commands.evaluator import command
 from app.settings import load_settings
 
-REPLY = {"turns": [{"role": "user", "content": "負けちゃった。"}], "reply": "悔しいですわ。"}
-WORDS = "Words,Sadness,Anxiety,Anger,Disgust,Trust,Surprise,Joy\n悔しい,0.8,0,0.2,0,0,0,0\n"
+REPLY = {
+    "turns": [{"role": "user", "content": "犬を飼い始めたよ！"}],
+    "reply": "わあ、かわいいでしょうね。名前はもう決めましたか？",
+}
+WORDS = "Words,Sadness,Anxiety,Anger,Disgust,Trust,Surprise,Joy\nかわいい,0,0,0,0,0,0,0.9\n"
 
 
 def _run(*words: str, given: str | None = None) -> Result:
