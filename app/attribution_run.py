@@ -18,10 +18,15 @@ from rlaif.attribution import (
 )
 from rlaif.attribution_embedded import load_differentiable_embedded
 from rlaif.attribution_gradients import attribute_gradients, attribute_integrated
+from rlaif.attribution_sft import load_differentiable_sft
 from rlaif.attribution_shap import attribute_shap
 from rlaif.embedded_heads import evaluator_id_on_disk
 from rlaif.evaluator import Dialogue, Evaluator
+from rlaif.sft_folder import regressor_id_on_disk
 from rlaif.text_spans import piece_spans
+
+OPEN_EVALUATORS: tuple[EvaluatorName, ...] = ("embedded", "sft")
+"""Those open to gradients."""
 
 
 class Attributor:
@@ -36,6 +41,8 @@ class Attributor:
         """The evaluator's id, where it can be told without a model."""
         if self._name == "embedded":
             return evaluator_id_on_disk(existing_heads(self._settings))
+        if self._name == "sft":
+            return regressor_id_on_disk(self._settings.sft_folder)
         return self._outside.id
 
     def attribute(
@@ -68,17 +75,24 @@ class Attributor:
     @cached_property
     def _inside(self) -> Differentiable:
         """The evaluator open to gradients, over a model of its own: it is turned to fp32."""
+        if self._name == "sft":
+            return load_differentiable_sft(self._settings.sft_folder, load_base(self._settings))
         if self._name != "embedded":
-            raise SettingsError(
-                f"--evaluator is {self._name}, whose values cannot be differentiated; expected "
-                f"embedded for {' and '.join(GRADIENT_METHODS)}; choose --method shap"
-            )
+            raise SettingsError(no_gradients(self._name))
         return load_differentiable_embedded(
             load_base(self._settings),
             load_embedder(self._settings.model.embedder),
             self._card,
             existing_heads(self._settings),
         )
+
+
+def no_gradients(evaluator: str) -> str:
+    """One sentence on an evaluator whose values cannot be differentiated."""
+    return (
+        f"--evaluator is {evaluator}, whose values cannot be differentiated; expected "
+        f"{' or '.join(OPEN_EVALUATORS)} for {' and '.join(GRADIENT_METHODS)}; choose --method shap"
+    )
 
 
 def _asking_for(settings: Settings, name: EvaluatorName) -> Settings:

@@ -86,11 +86,7 @@ class DifferentiableEmbedded:
 
     def open(self, dialogue: Dialogue, *, with_context: bool) -> OpenDialogue:
         """Raises EvaluatorError for a dialogue that cannot be scored."""
-        if not dialogue.reply.strip() or not dialogue.turns or dialogue.turns[-1].role != "user":
-            raise EvaluatorError(
-                "there is nothing to attribute to: expected turns that end with the user's and a "
-                "reply with text; choose another one"
-            )
+        require_reply(dialogue)
         held = self._extractor.extract([dialogue], [self._card]).figures[0]
         return OpenEmbedded(
             reading=self._base.open(dialogue, with_context=with_context),
@@ -98,6 +94,15 @@ class DifferentiableEmbedded:
             pieces=piece_spans(self._base.tokenizer, dialogue, with_context=with_context),
             weights=self._weights,
             held=torch.from_numpy(held),
+        )
+
+
+def require_reply(dialogue: Dialogue) -> None:
+    """Pass when there is a reply to a turn. Raises EvaluatorError."""
+    if not dialogue.reply.strip() or not dialogue.turns or dialogue.turns[-1].role != "user":
+        raise EvaluatorError(
+            "there is nothing to attribute to: expected turns that end with the user's and a "
+            "reply with text; choose another one"
         )
 
 

@@ -17,7 +17,7 @@ from rlaif.sft_targets import RatingScale, Table, Targets
 
 FEWEST = 30
 """Rows below which a metric is left as the regressor gives it."""
-_SLOPE = 0.1
+SLOPE = 0.1
 """Points per standardised step that are added to every curve."""
 
 
@@ -31,13 +31,13 @@ class Curve:
     def __call__(self, figures: Table) -> Table:
         """Points within the scale; beyond the last knots only the slope goes on."""
         level = np.interp(figures, self.figures, self.points)
-        return np.clip(level + _SLOPE * figures, *SCALE)
+        return np.clip(level + SLOPE * figures, *SCALE)
 
 
 def fit_curve(figures: Table, points: Table, weight: Table) -> Curve:
     """The curve of one metric: figures and points of rows that count by weight."""
     model = IsotonicRegression(out_of_bounds="clip")
-    model.fit(figures, points - _SLOPE * figures, sample_weight=weight)
+    model.fit(figures, points - SLOPE * figures, sample_weight=weight)
     level = model.predict(figures)
     knots = []
     for step in np.unique(level):
@@ -72,4 +72,4 @@ def apply_curves(curves: Sequence[Curve], figures: Table) -> Table:
 
 def _line(centre: float, width: float) -> Curve:
     ends = np.array([-10.0, 10.0])
-    return Curve(figures=ends, points=centre + (width - _SLOPE) * ends)
+    return Curve(figures=ends, points=centre + (width - SLOPE) * ends)

@@ -69,6 +69,20 @@ class Encoder(nn.Module):
                 hidden[one.ids] = self._states(one.ids)
         return torch.stack([_pooled(hidden[one.ids], one.seats, self._groups) for one in readings])
 
+    @torch.no_grad()
+    def embedded(self, ids: Sequence[int]) -> torch.Tensor:
+        """[tokens, width] what the first layer gets of tokens."""
+        embed = self._frozen[0].get_submodule("embed_tokens")
+        embedded: torch.Tensor = embed(torch.tensor(list(ids), device=self._device))
+        return embedded
+
+    def features_of(self, embeddings: torch.Tensor, seats: Sequence[int]) -> torch.Tensor:
+        """[rows, features] fp32 of [rows, tokens, width], differentiable; nothing is kept."""
+        states: torch.Tensor = self._frozen[0](inputs_embeds=embeddings, use_cache=False)[0]
+        if self.trained is not None:
+            states = self.trained(inputs_embeds=states, use_cache=False).last_hidden_state
+        return torch.stack([_pooled(row.float(), seats, self._groups) for row in states])
+
     def _states(self, ids: tuple[int, ...]) -> torch.Tensor:
         """Hidden states above the trained layers, [tokens, width] fp32."""
         below = self._below(ids)

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from persona.engine import Message
 from rlaif.evaluator import Dialogue
 from rlaif.rated_dialogues import RatedDialogue
+from rlaif.text_spans import Part, TextSpan
 
 READING_VERSION = 1
 """Raised when the same dialogue would be read as other tokens."""
@@ -50,28 +51,71 @@ def read_dialogue(tokenizer: PreTrainedTokenizerBase, one: Dialogue, max_tokens:
     return _read(tokenizer, (*one.turns, reply), one.facts, max_tokens)
 
 
+def read_spans(
+    tokenizer: PreTrainedTokenizerBase, one: Dialogue, max_tokens: int
+) -> tuple[TextSpan | None, ...]:
+    """Whose characters each token of `read_dialogue` is; None for what frames the texts."""
+    reply = Message(role="assistant", content=one.reply)
+    spans: list[TextSpan | None] = []
+    for line in _lines((*one.turns, reply), one.facts):
+        read = tokenizer(line.text, add_special_tokens=False, return_offsets_mapping=True)
+        length = len(line.text) - line.head - 1
+        for start, end in read["offset_mapping"]:
+            own = max(start - line.head, 0), min(end - line.head, length)
+            spans.append(
+                TextSpan(part=line.part, at=line.at, start=own[0], end=own[1])
+                if own[0] < own[1]
+                else None
+            )
+    opening = [] if tokenizer.bos_token_id is None else [None]
+    return (*opening, *spans[-max_tokens:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """One line of the transcript, closed by its break; the text itself begins at `head`."""
+
+    text: str
+    head: int
+    seat: Seat
+    part: Part
+    at: int
+
+
+def _lines(messages: Sequence[Message], facts: Sequence[str]) -> list[_Line]:
+    spoken = [(n, m) for n, m in enumerate(messages) if m.role != "system"]
+    last = max((n for n, m in spoken if m.role == "assistant"), default=-1)
+    lines = [
+        _Line(text=f"メモ：{_one_line(fact)}\n", head=3, seat=Seat.NOBODY, part="fact", at=n)
+        for n, fact in enumerate(facts)
+    ]
+    for n, message in spoken:
+        name = _NAMES[message.role != spoken[0][1].role]
+        seat = Seat.RATER if message.role == "user" else Seat.RATED
+        lines.append(
+            _Line(
+                text=f"{name}：{_one_line(message.content)}\n",
+                head=2,
+                seat=Seat.REPLY if n == last else seat,
+                part="reply" if n == last else "turn",
+                at=0 if n == last else n,
+            )
+        )
+    return lines
+
+
 def _read(
     tokenizer: PreTrainedTokenizerBase,
     messages: Sequence[Message],
     facts: Sequence[str],
     max_tokens: int,
 ) -> Reading:
-    spoken = [message for message in messages if message.role != "system"]
-    last = max((n for n, m in enumerate(spoken) if m.role == "assistant"), default=-1)
     ids: list[int] = []
     seats: list[int] = []
-
-    def add(line: str, seat: Seat) -> None:
-        tokens = tokenizer.encode(f"{_one_line(line)}\n", add_special_tokens=False)
+    for line in _lines(messages, facts):
+        tokens = tokenizer.encode(line.text, add_special_tokens=False)
         ids.extend(tokens)
-        seats.extend([seat] * len(tokens))
-
-    for fact in facts:
-        add(f"メモ：{fact}", Seat.NOBODY)
-    for place, message in enumerate(spoken):
-        name = _NAMES[message.role != spoken[0].role]
-        seat = Seat.RATER if message.role == "user" else Seat.RATED
-        add(f"{name}：{message.content}", Seat.REPLY if place == last else seat)
+        seats.extend([line.seat] * len(tokens))
     opening = [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
     return Reading(
         ids=(*opening, *ids[-max_tokens:]),

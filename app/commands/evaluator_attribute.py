@@ -10,7 +10,7 @@ from typing import get_args
 import click
 from pydantic import TypeAdapter
 
-from app.attribution_run import Attributor
+from app.attribution_run import OPEN_EVALUATORS, Attributor, no_gradients
 from app.commands.dialogue_lines import read_dialogues
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
 from app.composition import chosen_card
@@ -91,7 +91,7 @@ class _Options:
     type=click.Choice(get_args(EvaluatorName)),
     default="embedded",
     show_default=True,
-    help="Gradients need embedded; shap takes any.",
+    help="Gradients need embedded or sft; shap takes any.",
 )
 @click.option("--context", is_flag=True, help="Attribute to facts and turns, too.")
 @click.option(
@@ -159,11 +159,8 @@ def _check(options: _Options) -> None:
     if options.table2 and options.words is None:
         raise click.UsageError("--table2 needs the list of emotion words; add --words FILE.csv")
     methods = METHODS if options.table2 else options.methods
-    if options.evaluator != "embedded" and set(methods) & set(GRADIENT_METHODS):
-        raise click.UsageError(
-            f"--evaluator is {options.evaluator}, whose values cannot be differentiated; expected "
-            f"embedded for {' and '.join(GRADIENT_METHODS)}; choose --method shap"
-        )
+    if options.evaluator not in OPEN_EVALUATORS and set(methods) & set(GRADIENT_METHODS):
+        raise click.UsageError(no_gradients(options.evaluator))
 
 
 def _dialogues(options: _Options, settings: Settings) -> list[Dialogue]:

@@ -108,7 +108,7 @@ def _curves() -> tuple[Curve, ...]:
     return tuple(Curve(figures=ends, points=np.array([0.5 + 0.1 * n, 9.0])) for n in range(12))
 
 
-def _saved(folder: Path, **about: object) -> dict[str, object]:
+def save_drawn(folder: Path, **about: object) -> dict[str, object]:
     known = {"base_sha256": BASE_SHA256, **FitMark().in_manifest(), **about}
     return save_regressor(folder, _drawn_regressor(), _curves(), QUICK, known)
 
@@ -116,12 +116,12 @@ def _saved(folder: Path, **about: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def evaluator(tmp_path_factory: pytest.TempPathFactory) -> SftEvaluator:
     folder = tmp_path_factory.mktemp("home") / "sft"
-    _saved(folder)
+    save_drawn(folder)
     return load_sft_evaluator(folder, tiny_loaded())
 
 
 def test_a_folder_gives_the_same_figures_again(tmp_path: Path) -> None:
-    manifest = _saved(tmp_path / "sft")
+    manifest = save_drawn(tmp_path / "sft")
     assert {path.name for path in (tmp_path / "sft").iterdir()} == {TENSORS, MANIFEST}
     fitted = load_regressor(tmp_path / "sft", tiny_loaded())
     own = _drawn_regressor().learnt()
@@ -133,7 +133,7 @@ def test_a_folder_gives_the_same_figures_again(tmp_path: Path) -> None:
 
 def test_a_mark_for_evaluation_only_stands_in_the_id(tmp_path: Path) -> None:
     mark = FitMark(licences=("own",))
-    _saved(tmp_path / "sft", **mark.in_manifest())
+    save_drawn(tmp_path / "sft", **mark.in_manifest())
     assert regressor_id_on_disk(tmp_path / "sft").endswith("-evaluation-only")
 
 
@@ -149,14 +149,14 @@ def test_a_mark_for_evaluation_only_stands_in_the_id(tmp_path: Path) -> None:
 def test_an_altered_or_foreign_folder_is_refused(
     tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
-    manifest = _saved(tmp_path / "sft")
+    manifest = save_drawn(tmp_path / "sft")
     (tmp_path / "sft" / MANIFEST).write_text(json.dumps({**manifest, **change}))
     with pytest.raises(EvaluatorError, match=words):
         load_sft_evaluator(tmp_path / "sft", tiny_loaded())
 
 
 def test_altered_tensors_and_missing_folders_are_refused(tmp_path: Path) -> None:
-    _saved(tmp_path / "sft")
+    save_drawn(tmp_path / "sft")
     raw = bytearray((tmp_path / "sft" / TENSORS).read_bytes())
     raw[-1] ^= 1
     (tmp_path / "sft" / TENSORS).write_bytes(raw)
