@@ -197,7 +197,7 @@ def test_bad_sampled_scores_alone_take_it_back(tmp_path: Path) -> None:
                 assert _adapter_of(exchange(client, conversation, f"話 {number}")) == "v2"
         site.tick()
         assert site.active() == "v2", "nobody complained, and nobody has scored anything"
-        wait_until(lambda: _scores(site.database, "v2") >= 60, seconds=60)
+        wait_until(lambda: _scores(site.database, "v2") >= 60, seconds=200)
         site.tick()
         assert site.active() == "v1"
         with site.database.reading() as session:
