@@ -4,8 +4,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two at once, each on one core: that is what the smallest machine it is meant for has.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
-# The killed night takes minutes by itself: begun last it would leave a core idle.
-LONGEST_FIRST := --dist loadfile --no-loadscope-reorder tests/rlaif tests/persona tests/store tests/scheduler tests/app
+# Two hundred kills and the killed night take minutes each: begun last they would leave a core idle.
+LONGEST_FIRST := --dist loadfile --no-loadscope-reorder tests/app/test_kill.py tests/rlaif tests/persona tests/store tests/scheduler tests/app
 
 .PHONY: serve test test-all test-long check bench clean
 

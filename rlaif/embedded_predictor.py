@@ -7,7 +7,7 @@ import numpy as np
 
 from rlaif.dialogue_features import DIALOGUE_FEATURE_VERSION, DialogueFeatures, dialogue_features
 from rlaif.errors import EvaluatorError
-from rlaif.evaluation_only import require_fitting
+from rlaif.evaluation_only import FitMark, require_fitting
 from rlaif.fit_rating_head import RatingHeadSettings, fit_rating_head, rating_rows
 from rlaif.rated_dialogues import RatedDialogue
 from rlaif.rating_head import Values
@@ -45,14 +45,17 @@ class EmbeddedPredictor:
         self._profiles = profiles
         self._features: tuple[Sequence[RatedDialogue], DialogueFeatures] | None = None
         self._fitted: dict[tuple[object, ...], tuple[Values, Values]] = {}
+        self._fitted_on = FitMark()
 
     @property
     def id(self) -> str:
-        """Changes with whatever changes a prediction; each split has its own weights."""
+        """Changes with whatever changes a prediction; each split has its own weights. Marked once it
+        was fitted on data for evaluation only."""
         reader = "" if self._reader is None else self._reader.identity
         content = f"{DIALOGUE_FEATURE_VERSION} {self._settings} {self._profiles} {reader}"
         mark = "profiles-" if self._profiles else ""
-        return f"embedded-ratings-{mark}{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        name = f"embedded-ratings-{mark}{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        return self._fitted_on.on_id(name)
 
     def predict(
         self,
@@ -66,7 +69,7 @@ class EmbeddedPredictor:
         Raises EvaluatorError when there is too little to fit on, DataError when the data are for
         evaluation only.
         """
-        require_fitting(
+        self._fitted_on = require_fitting(
             (data[n].licence for n in (*split.fit, *split.validation)),
             allowed=self._evaluation_only,
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from persona.base_model import LoadedModel
 from rlaif.errors import EvaluatorError
-from rlaif.evaluation_only import require_fitting
+from rlaif.evaluation_only import FitMark, require_fitting
 from rlaif.metrics import METRIC_KEYS
 from rlaif.rated_dialogues import METRICS_OF_RATING, RatedDialogue
 from rlaif.rating_predictor import Predictions
@@ -50,11 +50,17 @@ class SftPredictor:
 
     def __init__(self, loaded: LoadedModel, settings: PredictorSettings, work_folder: Path) -> None:
         digest = hashlib.sha256(json.dumps([loaded.sha256, asdict(settings)]).encode())
-        self.id = f"sft-fit-{digest.hexdigest()[:12]}"
+        self._name = f"sft-fit-{digest.hexdigest()[:12]}"
+        self._fitted_on = FitMark()
         self._loaded = loaded
         self._settings = settings
         self._work_folder = work_folder
         self._done: dict[tuple[tuple[int, ...], ...], Predictions] = {}
+
+    @property
+    def id(self) -> str:
+        """Names base and settings; marked once it was fitted on data for evaluation only."""
+        return self._fitted_on.on_id(self._name)
 
     def predict(
         self,
@@ -100,7 +106,7 @@ class SftPredictor:
             data[n] for n in drawn_rows(data, split.validation, budget.validation, budget.seed)
         ]
         chosen = drawn_rows(data, split.test, budget.test, budget.seed)
-        require_fitting(
+        self._fitted_on = require_fitting(
             (one.licence for one in (*fitted, *stopped)), allowed=settings.evaluation_only
         )
         scale = scale_of(fitted, how.target)

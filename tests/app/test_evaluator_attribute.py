@@ -47,7 +47,9 @@ def test_a_line_that_is_no_reply_is_named(tmp_path: Path) -> None:
 def test_the_real_evaluator_adds_up_and_goes_on_from_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "models").symlink_to(load_settings(None).models_folder)
+    models = load_settings(None).models_folder
+    models.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "models").symlink_to(models)
     file, listed, out = tmp_path / "replies.jsonl", tmp_path / "words.csv", tmp_path / "out"
     file.write_text(json.dumps(REPLY) + "\n", encoding="utf-8")
     listed.write_text(WORDS, encoding="utf-8")

@@ -121,10 +121,21 @@ def test_habit_is_reported_without_a_model(tmp_path: Path) -> None:
 def test_the_shipped_evaluator_is_the_one_that_is_reported_on(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    models = os.environ.get("YOGEIKO_TEST_MODELS") or load_settings(None).models_folder
+    models = Path(os.environ.get("YOGEIKO_TEST_MODELS") or load_settings(None).models_folder)
+    models.mkdir(parents=True, exist_ok=True)
     (home / "models").symlink_to(models)
     call = ["report", "--data", str(_data(tmp_path)), "--home", str(home), "--draws", "100"]
-    told = CliRunner().invoke(command, [*call, "--dialogues", "12", "--faults", "2", "--json"])
+    learnt = CliRunner().invoke(command, [*call, "--faults", "0"])
+    assert learnt.exit_code == 1
+    assert "allows evaluation only" in str(learnt.exception)
+    call += ["--faults", "2", "--json"]
+    held = CliRunner().invoke(command, [*call, "--fit-on-evaluation-only"])
+    assert held.exit_code == 0, held.output
+    manifest = json.loads(held.stdout)["manifest"]
+    assert manifest["evaluator_fitted_on_evaluation_only"]
+    assert manifest["evaluator"].endswith("-evaluation-only")
+    call += ["--dialogues", "12", "--evaluator", "embedded:replies"]
+    told = CliRunner().invoke(command, call)
     assert told.exit_code == 0, told.output
     facts = json.loads(told.stdout)
     assert facts["manifest"]["evaluator"] == evaluator_id_on_disk(SHIPPED_HEADS)
