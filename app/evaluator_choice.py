@@ -56,9 +56,6 @@ for a rater; `embedded:replies` the heads of the night as they score replies. `s
 fitted for each split within a budget, `sft:kept` the one that `evaluator fit` left.
 """
 
-_FEW_MINUTES = 12.0
-"""Of fitting one member for one split, where a report fits regressors."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
@@ -73,11 +70,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorWish:
-    """name: of the evaluator. replies: scored of each dialogue. evaluation_only: the holder's word that
-    it may be fitted on such data. home, card: None for the usual ones."""
+    """name: of the evaluator. replies: scored of each dialogue. minutes: of fitting a regressor for one
+    split. evaluation_only: the holder's word that it may be fitted on such data. home, card: None for
+    the usual ones."""
 
     name: str
     replies: int
+    minutes: float
     evaluation_only: bool
     home: Path | None
     card: Path | None
@@ -134,7 +133,7 @@ def _learner(
             predictor=SftPredictor(
                 models.frozen_base,
                 PredictorSettings(
-                    bounds=TrainingBounds(minutes=_FEW_MINUTES),
+                    bounds=TrainingBounds(minutes=wish.minutes),
                     evaluation_only=wish.evaluation_only,
                 ),
                 folder / "sft",

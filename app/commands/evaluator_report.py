@@ -38,6 +38,7 @@ class _Asked(TypedDict):
     evaluator: str
     dialogues: int | None
     replies: int
+    minutes: float
     faults: int
     pairs: int
     draws: int
@@ -63,6 +64,13 @@ class _Asked(TypedDict):
     default=3,
     show_default=True,
     help="Replies that are scored of each dialogue, where replies are what is scored.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=12.0,
+    show_default=True,
+    help="Of fitting for one split, where sft is fitted.",
 )
 @click.option(
     "--faults",
@@ -114,6 +122,7 @@ def report(**asked: Unpack[_Asked]) -> None:
     wish = EvaluatorWish(
         name=name,
         replies=asked["replies"],
+        minutes=asked["minutes"],
         evaluation_only=asked["evaluation_only"],
         home=asked["home"],
         card=asked["card"],
