@@ -1,8 +1,11 @@
 """The models of one night: they load when they are first asked for."""
 
+import importlib
 import os
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 from app.composition import engine_settings, existing_heads, load_base
 from app.settings import EvaluatorName, Settings
@@ -25,7 +28,6 @@ from rlaif.information_evaluator import InformationEvaluator
 from rlaif.judge_client import JudgeClient, JudgeSettings
 from rlaif.judge_evaluator import JudgeEvaluator
 from rlaif.judge_preset_names import PresetName
-from rlaif.sft_evaluator import load_sft_evaluator
 from rlaif.zero_shot_evaluator import ZeroShotEvaluator
 
 
@@ -99,10 +101,16 @@ class NightModels:
         if name == "fed":
             return FedEvaluator(self.frozen_base, load_follow_ups(), load_calibration())
         if name == "sft":
-            return load_sft_evaluator(self._settings.sft_folder, self.frozen_base)
+            return self._sft_evaluator()
         if name == "zero-shot":
             return ZeroShotEvaluator(self.frozen_base)
         return judge_evaluator(self._settings.night, self._card, self._settings.night.judge_preset)
+
+    def _sft_evaluator(self) -> Evaluator:
+        # Importing PEFT takes seconds, which no other evaluator should have to wait for.
+        module = importlib.import_module("rlaif.sft_evaluator")
+        load: Callable[[Path, LoadedModel], Evaluator] = module.load_sft_evaluator
+        return load(self._settings.sft_folder, self.frozen_base)
 
 
 def judge_evaluator(night: NightSection, card: Card, preset: PresetName) -> JudgeEvaluator:
