@@ -4,12 +4,13 @@ A command's module is imported only when it is called, so that `yogeiko --help` 
 PyTorch.
 """
 
-import importlib
 import logging
 import os
 import sys
 
 import click
+
+from app.commands.lazy_group import LazyCommand, LazyGroup
 
 _ERROR_MODULES = (
     "app.errors",
@@ -34,25 +35,13 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Loads `app.commands.<name>` and takes its `command`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command = importlib.import_module(f"app.commands.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.group(cls=_LazyGroup)
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        name: LazyCommand(module=f"app.commands.{name}", help=line)
+        for name, line in _COMMANDS.items()
+    },
+)
 @click.version_option(package_name="yogeiko")
 def cli() -> None:
     """夜稽古 Yogeiko: a persona that chats by day and rehearses at night."""

@@ -1,82 +1,28 @@
 """`yogeiko evaluator`: who judges the replies, and the evidence for it."""
 
-from pathlib import Path
-from typing import TextIO
-
 import click
 
-from app.commands.dialogue_lines import read_dialogues
-from app.commands.evaluator_agreement import agreement
-from app.commands.evaluator_asked import asked
-from app.commands.evaluator_attribute import attribute
-from app.commands.evaluator_fit import fit
-from app.commands.evaluator_injections import injections
-from app.commands.evaluator_rate import rate
-from app.commands.evaluator_report import report
-from app.commands.options import Bar, card_option, home_option, json_option, print_json
-from app.composition import chosen_card, existing_heads, load_base
-from app.settings import load_settings
-from persona.embedding import load_embedder
-from rlaif.embedded_evaluator import load_embedded_evaluator
-from rlaif.evaluation_only import is_marked, note_of_id
-from rlaif.evaluator import Assessment
-from rlaif.metrics import METRICS
+from app.commands.lazy_group import LazyCommand, LazyGroup
+
+_COMMANDS = {
+    "fit": "Fit heads or a regressor on rated data, the card's dialogues and faults.",
+    "score": "Score the replies of a file.",
+    "rate": "Rate the dialogues of a file as a whole.",
+    "report": "Spearman with people on every split, with baselines and intervals.",
+    "agreement": "How far it agrees with the operators, and they with each other.",
+    "attribute": "Which words of a reply a value came from.",
+    "injections": "How far words aimed at an evaluator move its verdicts.",
+    "asked": "What exactly a judge was asked.",
+}
 
 
-@click.group("evaluator")
+@click.group(
+    "evaluator",
+    cls=LazyGroup,
+    lazy={
+        name: LazyCommand(module=f"app.commands.evaluator_{name}", name=name, help=line)
+        for name, line in _COMMANDS.items()
+    },
+)
 def command() -> None:
     """Who judges the replies, and the evidence for it."""
-
-
-@command.command("score")
-@click.argument("file", type=click.File(encoding="utf-8"))
-@card_option
-@home_option
-@json_option
-def score(file: TextIO, card: Path | None, home: Path | None, as_json: bool) -> None:
-    """Score the replies of FILE (- for standard input).
-
-    One JSON object a line: {"turns": [{"role": "user", "content": ...}, ...], "reply": ...,
-    "facts": [...]}; the turns end with the user's, facts may be left out.
-    """
-    settings = load_settings(home)
-    dialogues = list(read_dialogues(file))
-    evaluator = load_embedded_evaluator(
-        load_base(settings, Bar("model")),
-        load_embedder(settings.model.embedder),
-        chosen_card(settings, card),
-        existing_heads(settings),
-    )
-    verdicts = evaluator.assess(dialogues)
-    if as_json:
-        print_json(
-            {
-                "evaluator": evaluator.id,
-                "evaluation_only": is_marked(evaluator.id),
-                "replies": [
-                    {"values": dict(verdict.values), "spread": dict(verdict.spread)}
-                    if isinstance(verdict, Assessment)
-                    else {"unscored": verdict.reason}
-                    for verdict in verdicts
-                ],
-            }
-        )
-        return
-    if note := note_of_id(evaluator.id):
-        click.echo(note, err=True)
-    for dialogue, verdict in zip(dialogues, verdicts, strict=True):
-        click.echo(dialogue.reply)
-        if not isinstance(verdict, Assessment):
-            click.echo(f"    not scored: {verdict.reason}")
-            continue
-        figures = (f"{m.japanese} {verdict.values[m.key]:.1f}" for m in METRICS)
-        click.echo(f"    {'  '.join(figures)}")
-
-
-command.add_command(agreement)
-command.add_command(asked)
-command.add_command(attribute)
-command.add_command(fit)
-command.add_command(injections)
-command.add_command(rate)
-command.add_command(report)

@@ -8,10 +8,8 @@ import click
 
 from app.adapter_choice import adapter_to_measure
 from app.clock import utc_now
+from app.commands.lazy_group import LazyCommand, LazyGroup
 from app.commands.options import Bar, card_option, home_option, json_option, print_json
-from app.commands.persona_arena import arena
-from app.commands.persona_interview import command as interview_command
-from app.commands.persona_likeness import command as likeness_group
 from app.composition import (
     adapter_record,
     build_index,
@@ -30,13 +28,24 @@ from persona.sft import Recipe, TrainingProgress, TrainingRun, recipe_settings, 
 from store.adapters import deploy, ensure_adapter
 from store.database import open_database
 
+_LAZY = {
+    "arena": LazyCommand(
+        module="app.commands.persona_arena",
+        name="arena",
+        help="Let versions answer the same situations and rate them by pairs.",
+    ),
+    "interview": LazyCommand(
+        module="app.commands.persona_interview", help="Interview the persona."
+    ),
+    "likeness": LazyCommand(
+        module="app.commands.persona_likeness", help="A small classifier of her voice."
+    ),
+}
 
-@click.group("persona")
+
+@click.group("persona", cls=LazyGroup, lazy=_LAZY)
 def command() -> None:
     """The character: her card, her data, her voice."""
-
-
-command.add_command(arena)
 
 
 @command.command("check")
@@ -129,10 +138,6 @@ def report_cells(
     else:
         click.echo("\n" + report_markdown(report))
     click.echo(f"written: {', '.join(str(path) for path in paths)}", err=True)
-
-
-command.add_command(interview_command)
-command.add_command(likeness_group)
 
 
 class _Searcher:

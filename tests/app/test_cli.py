@@ -306,8 +306,10 @@ def test_persona_check_fails_with_1(run: Run, tmp_path: Path) -> None:
 def test_data_import_ojousama(run: Run, home: Path) -> None:
     facts = run("data", "import", "ojousama", _OJOUSAMA, "--json").json()
     assert set(facts) == {
-        "format", "path", "read", "kept", "refused", "licence", "may_train", "notice", "written",
+        "format", "path", "read", "kept", "refused", "licence", "may_train", "notice", "notes",
+        "written",
     }  # fmt: skip
+    assert facts["notes"] == []
     assert facts["read"] == facts["kept"] + sum(one["count"] for one in facts["refused"])
     assert facts["kept"] >= 190
     assert facts["may_train"] is True

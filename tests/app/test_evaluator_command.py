@@ -20,8 +20,10 @@ def test_scores_say_that_the_evaluator_was_fitted_on_data_for_evaluation_only(
     mark = FitMark(licences=("for looking",) if marked else ())
     evaluator = FixedEvaluator(id=mark.on_id("embedded-1"))
     for loader in ("load_base", "load_embedder"):
-        monkeypatch.setattr(f"app.commands.evaluator.{loader}", lambda *_: None)
-    monkeypatch.setattr("app.commands.evaluator.load_embedded_evaluator", lambda *_: evaluator)
+        monkeypatch.setattr(f"app.commands.evaluator_score.{loader}", lambda *_: None)
+    monkeypatch.setattr(
+        "app.commands.evaluator_score.load_embedded_evaluator", lambda *_: evaluator
+    )
     file = tmp_path / "replies.jsonl"
     file.write_text(json.dumps(LINE), encoding="utf-8")
     arguments = ["score", str(file), "--home", str(tmp_path)]
