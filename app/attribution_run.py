@@ -5,7 +5,7 @@ from functools import cached_property
 from app.composition import chosen_card, existing_heads, load_base
 from app.errors import SettingsError
 from app.night_models import NightModels
-from app.settings import EvaluatorName, Settings, load_settings
+from app.settings import EvaluatorName, Settings
 from persona.card import Card
 from persona.embedding import load_embedder
 from rlaif.attribution import (
@@ -65,12 +65,12 @@ class Attributor:
 
     @cached_property
     def _models(self) -> NightModels:
-        return NightModels(_asking_for(self._settings, self._name), self._card)
+        return NightModels(self._settings, self._card)
 
     @cached_property
     def _outside(self) -> Evaluator:
         """The evaluator as the night uses it."""
-        return self._models.training_evaluator()
+        return self._models.evaluator(self._name)
 
     @cached_property
     def _inside(self) -> Differentiable:
@@ -93,12 +93,3 @@ def no_gradients(evaluator: str) -> str:
         f"--evaluator is {evaluator}, whose values cannot be differentiated; expected "
         f"{' or '.join(OPEN_EVALUATORS)} for {' and '.join(GRADIENT_METHODS)}; choose --method shap"
     )
-
-
-def _asking_for(settings: Settings, name: EvaluatorName) -> Settings:
-    """The settings with this training evaluator; the gate's, which is not asked, is another one."""
-    if settings.night.training_evaluator == name:
-        return settings
-    gate = "information" if name != "information" else "embedded"
-    night = {"training_evaluator": name, "gate_evaluator": gate}
-    return load_settings(settings.home, {"night": night})

@@ -136,3 +136,17 @@ class Evaluator(Protocol):
 
         Raises EvaluatorError only when nothing can be scored at all.
         """
+
+
+def assess_each(
+    assess: Callable[[Dialogue], Assessment | Unscored],
+    dialogues: Sequence[Dialogue],
+    report: Callable[[int], None] | None,
+) -> list[Assessment | Unscored]:
+    """`Evaluator.assess` of an evaluator that takes one dialogue after the other."""
+    verdicts: list[Assessment | Unscored] = []
+    for done, dialogue in enumerate(dialogues, start=1):
+        verdicts.append(assess(dialogue))
+        if report is not None:
+            report(done)
+    return verdicts

@@ -12,7 +12,7 @@ from typing import Literal
 
 from persona.base_model import LoadedModel
 from rlaif.errors import EvaluatorError
-from rlaif.evaluator import Assessment, Dialogue, Unscored
+from rlaif.evaluator import Assessment, Dialogue, Unscored, assess_each
 from rlaif.follow_up_likelihood import FollowUpLikelihood
 from rlaif.follow_ups import FedCalibration, FollowUps
 from rlaif.metrics import METRIC_KEYS, SCALE
@@ -51,12 +51,7 @@ class FedEvaluator:
         self, dialogues: Sequence[Dialogue], report: Callable[[int], None] | None = None
     ) -> list[Assessment | Unscored]:
         """Return one verdict per dialogue, in order; a blank reply is unscored."""
-        verdicts: list[Assessment | Unscored] = []
-        for done, dialogue in enumerate(dialogues, start=1):
-            verdicts.append(self._assess(dialogue))
-            if report is not None:
-                report(done)
-        return verdicts
+        return assess_each(self._assess, dialogues, report)
 
     def _assess(self, dialogue: Dialogue) -> Assessment | Unscored:
         if not dialogue.reply.strip():

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from persona.base_model import LoadedModel
 from persona.errors import PersonaError
-from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored
+from rlaif.evaluator import Assessment, Dialogue, EvaluatorKind, Unscored, assess_each
 from rlaif.metrics import METRIC_KEYS
 from rlaif.sft_calibration import apply_curves
 from rlaif.sft_folder import FittedRegressor, load_regressor
@@ -29,12 +29,7 @@ class SftEvaluator:
         self, dialogues: Sequence[Dialogue], report: Callable[[int], None] | None = None
     ) -> list[Assessment | Unscored]:
         """Return one verdict per dialogue, in order; `report` is told how many are done."""
-        verdicts: list[Assessment | Unscored] = []
-        for dialogue in dialogues:
-            verdicts.append(self._assess_one(dialogue))
-            if report is not None:
-                report(len(verdicts))
-        return verdicts
+        return assess_each(self._assess_one, dialogues, report)
 
     def _assess_one(self, dialogue: Dialogue) -> Assessment | Unscored:
         if not dialogue.reply.strip():

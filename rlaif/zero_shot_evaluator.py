@@ -17,7 +17,7 @@ import torch
 from persona.base_model import LoadedModel
 from persona.repeated_cache import states_after
 from rlaif.errors import EvaluatorError
-from rlaif.evaluator import Assessment, Dialogue, Unscored
+from rlaif.evaluator import Assessment, Dialogue, Unscored, assess_each
 from rlaif.follow_up_likelihood import MAX_CONTEXT_TOKENS, SPEAKERS, one_line
 from rlaif.metrics import METRIC_KEYS, METRICS, SCALE
 
@@ -71,12 +71,7 @@ class ZeroShotEvaluator:
         self, dialogues: Sequence[Dialogue], report: Callable[[int], None] | None = None
     ) -> list[Assessment | Unscored]:
         """Return one verdict per dialogue, in order; a blank reply is unscored."""
-        verdicts: list[Assessment | Unscored] = []
-        for done, dialogue in enumerate(dialogues, start=1):
-            verdicts.append(self._assess(dialogue))
-            if report is not None:
-                report(done)
-        return verdicts
+        return assess_each(self._assess, dialogues, report)
 
     def _assess(self, dialogue: Dialogue) -> Assessment | Unscored:
         if not dialogue.reply.strip():
