@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -15,7 +15,7 @@ from app.console.door import Reviewer
 from app.console.errors import ConsoleError
 from app.console.parts import Console, ConsoleParts
 from app.reply_dialogue import dialogue_of
-from rlaif.attribution import Attribution
+from rlaif.attribution import Attribution, Method
 from rlaif.evaluator import Dialogue
 from rlaif.metrics import METRIC_KEYS
 from rlaif.text_spans import text_at
@@ -25,14 +25,12 @@ from store.replays import load_replay_source
 
 router = APIRouter(prefix="/api/console")
 
-MethodName = Literal["gradients", "integrated", "shap"]
-
 
 class AttributionBody(Body):
     """Of which metric, by which method."""
 
     metric: str
-    method: MethodName
+    method: Method
 
 
 @router.get("/replies/{reply_id}/attribution")
@@ -41,7 +39,7 @@ def read_attribution(
     who: Reviewer,
     reply_id: Id,
     metric: Annotated[str, Query()],
-    method: Annotated[MethodName, Query()],
+    method: Annotated[Method, Query()],
 ) -> Json:
     """The attribution as it stands; state `none` before anybody asked for it."""
     key = _key(reply_id, metric, method)
@@ -76,7 +74,7 @@ def stop_attribution(console: Console, who: Reviewer) -> Json:
     return {"stopping": True}
 
 
-def _key(reply_id: str, metric: str, method: MethodName) -> AttributionKey:
+def _key(reply_id: str, metric: str, method: Method) -> AttributionKey:
     if metric not in METRIC_KEYS:
         raise ConsoleError("metric_unknown", metric=metric, known=", ".join(METRIC_KEYS))
     return AttributionKey(reply_id=reply_id, metric=metric, method=method)
